@@ -1,0 +1,24 @@
+export {
+  defineOptions,
+  type OptionsOf,
+  type OptionTable,
+  problemsMax,
+} from './options/define-options.ts'
+export {
+  type BytesOption,
+  bytes,
+  type ChoiceOption,
+  choice,
+  type DecimalOption,
+  type DurationOption,
+  decimal,
+  duration,
+  flag,
+  type IntegerOption,
+  integer,
+  type OptionNotes,
+  type ReloadKind,
+  type TextOption,
+  text,
+} from './options/option-builders.ts'
+export type { OptionReference } from './options/option-reference.ts'

@@ -1,0 +1,18 @@
+export type {
+  Incarnation,
+  Member,
+  MemberAddress,
+  MemberChange,
+  MemberChangeKind,
+  MemberState,
+} from './core/member.ts'
+export {
+  type Effect,
+  type Formation,
+  MembershipCore,
+  type PacketAddress,
+  type PacketCounters,
+} from './core/membership-core.ts'
+export { MembershipService, type MembershipServiceOptions } from './driver/membership-service.ts'
+export { type MembershipOptions, membershipOptions } from './options.ts'
+export type { Discovery, PacketPort, Seal } from './ports.ts'

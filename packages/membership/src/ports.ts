@@ -1,0 +1,23 @@
+import type { PacketAddress } from './core/membership-core.ts'
+
+/** Sends and receives packets; the facade wires it to the UDP port. */
+export interface PacketPort {
+  send(bytes: Uint8Array, to: PacketAddress): void
+  onPacket: ((bytes: Uint8Array, from: PacketAddress) => void) | null
+}
+
+/** Authenticates packets. */
+export interface Seal {
+  seal(bytes: Uint8Array): Uint8Array
+  /** Undefined for what is not from a holder of the key, or is a repetition. */
+  open(bytes: Uint8Array): Uint8Array | undefined
+}
+
+/** Where the first members may be. */
+export interface Discovery {
+  find(signal: AbortSignal): Promise<{
+    readonly addresses: readonly PacketAddress[]
+    /** Says why nothing was found. */
+    readonly detail: string
+  }>
+}

@@ -1,0 +1,308 @@
+import {
+  type ApplicationId,
+  BoundedMap,
+  type ErrorCode,
+  type NodeId,
+  NodosumError,
+  parseNodeId,
+  parseStreamName,
+} from '@nodosum/kernel'
+import { encodePayload } from '../adapters/cbor-payload.ts'
+import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import type { Target } from '../core/target.ts'
+import type { MessagingOptions } from '../options.ts'
+import { encodeHeaders, keyBytesMax } from '../wire/message-frames.ts'
+import { codeOf } from './failure.ts'
+import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
+import { keyBytes } from './outbound-messages.ts'
+import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
+import type { RequestCall } from './request-call.ts'
+
+/** How one copy of a broadcast ended. */
+export type Outcome =
+  | { readonly status: 'accepted' | 'delivered' }
+  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+
+export interface SendOptions {
+  readonly confirm?: 'accepted' | 'received' | 'handled'
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface BroadcastOptions extends SendOptions {
+  readonly includeSelf?: boolean
+}
+
+export interface RequestOptions {
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly idempotent?: boolean
+}
+
+/** What an application needs of the node around it. */
+export interface ApplicationHost {
+  readonly self: NodeId
+  readonly options: MessagingOptions
+  /** How a lane of this application reaches its peers. */
+  laneHost(application: ApplicationId, lane: string): PeerLaneHost
+  candidates(application: ApplicationId): readonly NodeId[]
+  owner(application: ApplicationId, key: string): NodeId | undefined
+  any(nodes: readonly NodeId[]): NodeId | undefined
+  request(call: RequestCall): Promise<unknown>
+  /** A handler was registered. */
+  registered(): void
+}
+
+/** A named stream of an application: its own order and its own flow control. */
+export class Lane {
+  readonly name: string
+  protected readonly applicationId: ApplicationId
+  protected readonly host: ApplicationHost
+  readonly #peers: BoundedMap<string, PeerLane>
+  readonly #laneHost: PeerLaneHost
+
+  constructor(applicationId: ApplicationId, name: string, host: ApplicationHost, peersMax: number) {
+    this.applicationId = applicationId
+    this.name = name
+    this.host = host
+    this.#laneHost = host.laneHost(applicationId, name)
+    this.#peers = new BoundedMap(peersMax)
+  }
+
+  /**
+   * Sends to a node, to each of several, or to whom a rule names. Resolves as `confirm` says.
+   *
+   * @throws `NO_TARGET`, `PEER_UNKNOWN`, `BACKPRESSURE`, `NOT_CONNECTED`, `LIMIT_PENDING`,
+   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`; with a confirmation also
+   *   `DELIVERY_UNKNOWN` and what the receiver answered. Of several nodes: the first failure,
+   *   with all failed nodes in `details.failed`.
+   */
+  async send(to: Target, payload: unknown, options: SendOptions = {}): Promise<void> {
+    const encoded = encodePayload(payload)
+    const settings = {
+      confirm: options.confirm ?? 'accepted',
+      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options.signal,
+    } as const
+    if (typeof to === 'string') return this.#peer(to).send(encoded, null, settings)
+    if ('kind' in to) {
+      const { node, headers } = resolveRule(to, this.applicationId, this.host)
+      return this.#peer(node).send(encoded, headers, settings)
+    }
+    const results = await Promise.allSettled(
+      to.map((node) => this.#peer(node).send(encoded, null, settings)),
+    )
+    const failed = to.filter((_, index) => results[index]?.status === 'rejected')
+    const first = results.find((result) => result.status === 'rejected')
+    if (first === undefined) return
+    const message = `not sent to ${failed.length} of ${to.length} nodes: ${failed.join(', ')}`
+    throw new NodosumError(codeOf(first.reason), message, {
+      cause: first.reason,
+      details: { failed },
+    })
+  }
+
+  /**
+   * The synchronous form for hot paths: `accepted`, or the code of the refusal.
+   *
+   * @throws `PAYLOAD_INVALID`, and `CONFIG_INVALID` for what is not a node id.
+   */
+  trySend(to: string, payload: unknown): 'accepted' | ErrorCode {
+    const lane = this.#peers.get(to) ?? this.#peer(to)
+    return lane.trySend(
+      payload instanceof Uint8Array ? { bytes: payload, cbor: false } : encodePayload(payload),
+    )
+  }
+
+  /**
+   * Sends to every member that runs the application, on the same lane as `send`. Waits for nobody
+   * but, with `confirm`, for confirmations; says for each node how it went.
+   */
+  async broadcast(
+    payload: unknown,
+    options: BroadcastOptions = {},
+  ): Promise<ReadonlyMap<string, Outcome>> {
+    const encoded = encodePayload(payload)
+    const targets = this.host
+      .candidates(this.applicationId)
+      .filter((node) => options.includeSelf === true || node !== this.host.self)
+    const confirm = options.confirm ?? 'accepted'
+    const settings = {
+      confirm,
+      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options.signal,
+    }
+    const outcomes = await Promise.all(
+      targets.map(async (node): Promise<[string, Outcome]> => {
+        if (confirm === 'accepted') {
+          const result = this.#peer(node).trySend(encoded)
+          return [
+            node,
+            result === 'accepted' ? { status: result } : { status: 'refused', code: result },
+          ]
+        }
+        try {
+          await this.#peer(node).send(encoded, null, settings)
+          return [node, { status: 'delivered' }]
+        } catch (error) {
+          return [node, outcomeOf(codeOf(error))]
+        }
+      }),
+    )
+    return new Map(outcomes)
+  }
+
+  /** A session ended; what waits looks for the next one. */
+  sessionLost(peer: NodeId): void {
+    this.#peers.get(peer)?.sessionLost()
+  }
+
+  closeAll(error: NodosumError): void {
+    for (const lane of this.#peers.values()) lane.close(error)
+    this.#peers.clear()
+  }
+
+  #peer(to: string): PeerLane {
+    let lane = this.#peers.get(to)
+    if (lane === undefined) {
+      const peer = parseNodeId(to, 'to')
+      lane = new PeerLane(peer, this.#laneHost, this.host.options.waitingSendsMax)
+      if (!this.#peers.set(peer, lane)) {
+        this.#forgetOne()
+        this.#peers.set(peer, lane)
+      }
+    }
+    return lane
+  }
+
+  /** Nodes come and go; one that nothing waits for makes room. */
+  #forgetOne(): void {
+    for (const [peer, lane] of this.#peers) {
+      if (lane.waiting === 0) return void this.#peers.delete(peer)
+    }
+    const message = `sends to ${this.#peers.max} nodes wait already`
+    throw new NodosumError('ERR_NODOSUM_LIMIT_PENDING', message)
+  }
+}
+
+const peersMax = 4_096
+
+/** A module's endpoint: handlers on this node, and sending to the same application elsewhere. */
+export class Application extends Lane {
+  readonly id: ApplicationId
+  readonly counters: DeliveryCounters
+  readonly #handlers: Handlers
+  readonly #lanes: BoundedMap<string, Lane>
+
+  constructor(id: ApplicationId, handlers: Handlers, host: ApplicationHost) {
+    super(id, 'default', host, peersMax)
+    this.id = id
+    this.counters = handlers.counters
+    this.#handlers = handlers
+    this.#lanes = new BoundedMap(host.options.lanesMax)
+  }
+
+  /** Handles messages to this application; a later call replaces the handler. */
+  onMessage(handler: MessageHandler): this {
+    this.#handlers.onMessage = handler
+    this.host.registered()
+    return this
+  }
+
+  /** Answers requests to this application; a later call replaces the handler. */
+  onRequest(handler: RequestHandler): this {
+    this.#handlers.onRequest = handler
+    this.host.registered()
+    return this
+  }
+
+  /** Whether this node runs the application: it has a handler. */
+  get isRunning(): boolean {
+    return this.#handlers.onMessage !== null || this.#handlers.onRequest !== null
+  }
+
+  /**
+   * Resolves with the reply or rejects with exactly one coded error. Sent again, within
+   * `timeoutMs`, after refusals that say that the handler did not run; with `idempotent` also
+   * after an unknown outcome.
+   */
+  request(to: Target, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
+    return this.host.request({
+      application: this.id,
+      counters: this.counters,
+      to,
+      payload,
+      timeoutMs: options.timeoutMs ?? this.host.options.requestTimeoutMs,
+      signal: options.signal,
+      idempotent: options.idempotent === true,
+    })
+  }
+
+  /** Ids of alive, non-draining members that run this application, self included, sorted. */
+  nodes(): readonly string[] {
+    return this.host.candidates(this.id)
+  }
+
+  /** @throws `LIMIT_STREAMS` past `lanesMax`, `CONFIG_INVALID` for a name that is none. */
+  lane(name: string): Lane {
+    let lane = this.#lanes.get(name)
+    if (lane === undefined) {
+      parseStreamName(name, 'lane')
+      lane = new Lane(this.id, name, this.host, peersMax)
+      if (!this.#lanes.set(name, lane)) {
+        const message = `${this.id} has ${this.#lanes.max} lanes already (lanesMax)`
+        throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', message)
+      }
+    }
+    return lane
+  }
+
+  override sessionLost(peer: NodeId): void {
+    super.sessionLost(peer)
+    for (const lane of this.#lanes.values()) lane.sessionLost(peer)
+  }
+
+  override closeAll(error: NodosumError): void {
+    super.closeAll(error)
+    for (const lane of this.#lanes.values()) lane.closeAll(error)
+  }
+}
+
+/** Looks a rule up in the present view. */
+export function resolveRule(
+  rule: { kind: 'any' | 'owner'; key: string | null },
+  application: ApplicationId,
+  host: Pick<ApplicationHost, 'candidates' | 'owner' | 'any'>,
+): { node: NodeId; headers: Uint8Array | null } {
+  const { key } = rule
+  if (rule.kind === 'owner' && (key === null || keyBytes(key) > keyBytesMax)) {
+    const message = `the key of ownerOf has to be a string of at most ${keyBytesMax} bytes`
+    throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+  }
+  const node =
+    rule.kind === 'owner' && key !== null
+      ? host.owner(application, key)
+      : host.any(host.candidates(application))
+  if (node === undefined) {
+    throw new NodosumError('ERR_NODOSUM_NO_TARGET', `no ready member runs ${application}`)
+  }
+  return { node, headers: key === null ? null : encodeHeaders(key) }
+}
+
+function outcomeOf(code: ErrorCode): Outcome {
+  switch (code) {
+    case 'ERR_NODOSUM_REMOTE_ERROR':
+      // Its handler ran, and threw.
+      return { status: 'delivered' }
+    case 'ERR_NODOSUM_DELIVERY_UNKNOWN':
+    case 'ERR_NODOSUM_CANCELLED':
+      return { status: 'unknown', code }
+    case 'ERR_NODOSUM_NO_HANDLER':
+    case 'ERR_NODOSUM_PEER_DRAINING':
+    case 'ERR_NODOSUM_NOT_OWNER':
+    case 'ERR_NODOSUM_PAYLOAD_INVALID':
+      return { status: 'rejected', code }
+    default:
+      return { status: 'refused', code }
+  }
+}

@@ -1,0 +1,38 @@
+import { type ErrorCode, errorCatalog, isNodosumError, NodosumError } from '@nodosum/kernel'
+import type { Failure } from '../wire/message-frames.ts'
+
+/** A refusal by this node, as it travels. */
+export function refusal(code: ErrorCode, message: string): Failure {
+  return { code, name: '', message, remoteCode: '' }
+}
+
+/** What a handler threw, as it travels. */
+export function handlerFailure(error: unknown): Failure {
+  if (!(error instanceof Error)) {
+    return { code: '', name: 'Error', message: String(error), remoteCode: '' }
+  }
+  const own = (error as { code?: unknown }).code
+  const remoteCode = typeof own === 'string' || typeof own === 'number' ? String(own) : ''
+  return { code: '', name: error.name, message: error.message, remoteCode }
+}
+
+/** The error that the caller gets for a failure that arrived. */
+export function errorOf(failure: Failure, peer: string): NodosumError {
+  if (Object.hasOwn(errorCatalog, failure.code)) {
+    const code = failure.code as ErrorCode
+    return new NodosumError(code, `${peer}: ${failure.message}`, { details: { node: peer } })
+  }
+  return new NodosumError('ERR_NODOSUM_REMOTE_ERROR', `${peer}: ${failure.message}`, {
+    details: {
+      node: peer,
+      remoteName: failure.name,
+      remoteMessage: failure.message,
+      remoteCode: failure.remoteCode,
+    },
+  })
+}
+
+/** A code for an outcome, whatever was thrown. */
+export function codeOf(error: unknown): ErrorCode {
+  return isNodosumError(error) ? error.code : 'ERR_NODOSUM_REMOTE_ERROR'
+}

@@ -1,0 +1,293 @@
+import {
+  type ApplicationId,
+  BoundedMap,
+  type BootId,
+  type ErrorCode,
+  isApplicationId,
+  type Logger,
+  type NodeId,
+  NodosumError,
+  parseApplicationId,
+  type Random,
+  type Scheduler,
+} from '@nodosum/kernel'
+import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
+import { rendezvousOwner } from '../core/rendezvous.ts'
+import type { MessagingOptions } from '../options.ts'
+import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
+import { Application, type ApplicationHost } from './application.ts'
+import { Handlers } from './handlers.ts'
+import { InboundMessages } from './inbound-messages.ts'
+import { InboundRequests } from './inbound-requests.ts'
+import { OutboundMessages } from './outbound-messages.ts'
+import { OutboundRequests } from './outbound-requests.ts'
+import { type LinkParts, PeerLink } from './peer-link.ts'
+import type { PeerLaneHost } from './peer-lane.ts'
+import { performRequest, type RequestCall, type RequestHost } from './request-call.ts'
+
+/** An accepted message that did not end as delivered. */
+export interface Undelivered {
+  readonly application: string
+  readonly messageId: string
+  readonly to: string
+  readonly code: string
+}
+
+export interface ApplicationSnapshot {
+  readonly accepted: number
+  readonly delivered: number
+  readonly rejected: number
+  readonly expired: number
+  readonly unknown: number
+  readonly inFlight: number
+  readonly refused: number
+  readonly received: number
+  readonly handlerErrors: number
+}
+
+interface Registered {
+  readonly application: Application
+  readonly handlers: Handlers
+}
+
+/** All applications of one node and everything they have under way. */
+export class MessagingService {
+  onUndelivered: ((message: Undelivered) => void) | null = null
+  readonly #self: { nodeId: NodeId; bootId: BootId }
+  readonly #sessions: Sessions
+  readonly #directory: Directory
+  readonly #scheduler: Scheduler
+  readonly #random: Random
+  readonly #logger: Logger
+  readonly #options: MessagingOptions
+  readonly #messageBytesMax: number
+  readonly #applications: BoundedMap<string, Registered>
+  readonly #links = new Map<Session, PeerLink>()
+  readonly #applicationHost: ApplicationHost
+  #announced = ''
+  #closed = false
+
+  constructor(options: {
+    self: { nodeId: NodeId; bootId: BootId }
+    sessions: Sessions
+    directory: Directory
+    scheduler: Scheduler
+    random: Random
+    logger: Logger
+    options: MessagingOptions
+    /** Largest body of a frame. */
+    messageBytesMax: number
+  }) {
+    this.#self = options.self
+    this.#sessions = options.sessions
+    this.#directory = options.directory
+    this.#scheduler = options.scheduler
+    this.#random = options.random
+    this.#logger = options.logger
+    this.#options = options.options
+    this.#messageBytesMax = options.messageBytesMax
+    this.#applications = new BoundedMap(options.options.applicationsMax)
+    this.#applicationHost = {
+      self: options.self.nodeId,
+      options: options.options,
+      laneHost: (application, lane) => this.#laneHost(application, lane),
+      candidates: (application) => this.#directory.candidates(application),
+      owner: (application, key) => this.#owner(application, key),
+      any: (nodes) => this.#random.pick(nodes),
+      request: (call) => this.#request(call),
+      registered: () => this.#announce(),
+    }
+  }
+
+  /** Takes over a new session; to be called before anything arrives on it. */
+  attach(session: Session): void {
+    this.#links.set(session, new PeerLink(session, this.#parts))
+  }
+
+  /** @throws `CONFIG_INVALID` for an id that is none, `LIMIT_PENDING` past `applicationsMax`. */
+  application(id: string): Application {
+    return this.#registered(parseApplicationId(id, 'application')).application
+  }
+
+  snapshot(): Record<string, ApplicationSnapshot> {
+    const all: Record<string, ApplicationSnapshot> = {}
+    for (const [id, { application }] of this.#applications) {
+      all[id] = { ...application.counters, inFlight: inFlight(application.counters) }
+    }
+    return all
+  }
+
+  /** Messages and requests of this node without an outcome, and handlers that run on it. */
+  get busy(): number {
+    let sum = 0
+    for (const link of this.#links.values()) sum += link.inFlight
+    for (const { handlers } of this.#applications.values()) sum += handlers.busy
+    return sum
+  }
+
+  /** From now on new work is refused with PEER_DRAINING; what runs goes on. */
+  drain(): void {
+    for (const { handlers } of this.#applications.values()) handlers.draining = true
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+    for (const { application } of this.#applications.values()) application.closeAll(error)
+  }
+
+  #registered(id: ApplicationId): Registered {
+    let found = this.#applications.get(id)
+    if (found === undefined) {
+      const handlers = new Handlers({
+        application: id,
+        counters: newDeliveryCounters(),
+        logger: this.#logger,
+        concurrencyMax: this.#options.handlerConcurrencyMax,
+        requestQueueMax: this.#options.requestQueueMax,
+      })
+      found = { application: new Application(id, handlers, this.#applicationHost), handlers }
+      if (!this.#applications.set(id, found)) {
+        const message = `${this.#applications.max} applications exist already (applicationsMax)`
+        throw new NodosumError('ERR_NODOSUM_LIMIT_PENDING', message)
+      }
+    }
+    return found
+  }
+
+  #announce(): void {
+    const running = [...this.#applications.values()]
+      .filter(({ application }) => application.isRunning)
+      .map(({ application }) => application.id)
+      .sort()
+    const text = running.join(' ')
+    if (text === this.#announced) return
+    this.#announced = text
+    this.#directory.announce(running)
+  }
+
+  #problem(peer: NodeId): NodosumError | null {
+    if (this.#closed) return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+    if (this.#directory.isPresent(peer)) return null
+    const message = `no living member of the cluster is called ${peer}`
+    return new NodosumError('ERR_NODOSUM_PEER_UNKNOWN', message)
+  }
+
+  #link(peer: NodeId): PeerLink | null {
+    const session = this.#sessions.get(peer)
+    if (session === null || session.closed) return null
+    return this.#links.get(session) ?? null
+  }
+
+  async #connect(peer: NodeId): Promise<PeerLink> {
+    const session = await this.#sessions.ensure(peer)
+    const link = this.#links.get(session)
+    if (link !== undefined) return link
+    throw new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `the session to ${peer} ended at once`)
+  }
+
+  #owner(application: ApplicationId, key: string): NodeId | undefined {
+    return rendezvousOwner(key, this.#directory.candidates(application))
+  }
+
+  #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
+    return {
+      scheduler: this.#scheduler,
+      open: (peer) => this.#link(peer)?.messages(application, lane) ?? null,
+      connect: async (peer) => void (await this.#connect(peer)),
+      problem: (peer) => this.#problem(peer),
+      refused: () => {
+        this.#registered(application).application.counters.refused += 1
+      },
+    }
+  }
+
+  #request(call: RequestCall): Promise<unknown> {
+    const host: RequestHost = {
+      ...this.#applicationHost,
+      scheduler: this.#scheduler,
+      random: this.#random,
+      options: this.#options,
+      problem: (peer) => this.#problem(peer),
+      lane: async (peer, application) => {
+        const link = this.#link(peer) ?? (await this.#connect(peer))
+        return link.requests(application)
+      },
+    }
+    return performRequest(call, host)
+  }
+
+  readonly #parts: LinkParts = {
+    messages: (link, application, name, lane) => this.#outbound(link, application, name, lane),
+    requests: (link, application, lane) =>
+      new OutboundRequests({
+        lane,
+        session: link.session,
+        counters: this.#registered(application as ApplicationId).application.counters,
+        scheduler: this.#scheduler,
+        bytesMax: this.#messageBytesMax,
+        pendingMax: this.#options.pendingRequestsMax,
+      }),
+    inbound: (link, lane) => this.#inbound(link, lane),
+    closed: (link) => {
+      this.#links.delete(link.session)
+      queueMicrotask(() => {
+        if (this.#closed) return
+        for (const { application } of this.#applications.values()) {
+          application.sessionLost(link.session.peer)
+        }
+      })
+    },
+  }
+
+  #outbound(link: PeerLink, id: string, name: string, lane: OutgoingLane): OutboundMessages {
+    const { application } = this.#registered(id as ApplicationId)
+    return new OutboundMessages({
+      lane,
+      session: link.session,
+      counters: application.counters,
+      inFlightMax: this.#options.inFlightMax,
+      bytesMax: this.#messageBytesMax,
+      idPrefix: messageIdPrefix(this.#self.bootId, link.session.peerBootId, link.session, lane),
+      onUndelivered: (messageId: string, to: string, code: ErrorCode) =>
+        this.onUndelivered?.({ application: `${id}`, messageId, to, code }),
+    })
+  }
+
+  #inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null {
+    if (!isApplicationId(lane.application)) return null
+    if (this.#applications.isFull && !this.#applications.has(lane.application)) return null
+    const { handlers } = this.#registered(lane.application)
+    const { session } = link
+    const shared = {
+      lane,
+      session,
+      control: link.control,
+      handlers,
+      owns: (application: string, key: string): boolean =>
+        this.#owner(application as ApplicationId, key) === this.#self.nodeId,
+      idPrefix: messageIdPrefix(session.peerBootId, this.#self.bootId, session, lane),
+      onBroken: link.broken,
+    }
+    if (lane.kind === 'messages') {
+      return new InboundMessages({ ...shared, markDirty: link.markDirty })
+    }
+    return new InboundRequests({
+      ...shared,
+      scheduler: this.#scheduler,
+      bytesMax: this.#messageBytesMax,
+      contextsMax: this.#options.handlerConcurrencyMax + this.#options.requestQueueMax,
+    })
+  }
+}
+
+/** Both ends give a message the same id: who sent it to whom, over which session and lane. */
+function messageIdPrefix(
+  from: BootId,
+  to: BootId,
+  session: Session,
+  lane: { stream: number },
+): string {
+  return `${from}.${to.slice(0, 8)}.${session.attachment}.${lane.stream}.`
+}

@@ -1,0 +1,168 @@
+import { BoundedMap, BoundedQueue, type ErrorCode, NodosumError, utf8Encode } from '@nodosum/kernel'
+import type { EncodedPayload } from '../adapters/cbor-payload.ts'
+import { type DeliveryCounters, LaneLedger } from '../core/delivery-ledger.ts'
+import type { OutgoingLane, Session } from '../ports.ts'
+import { encodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import { errorOf } from './failure.ts'
+
+/** Hears how a message ended whose caller asked for a confirmation. */
+export interface Confirmation {
+  readonly confirmed: () => void
+  readonly failed: (error: NodosumError) => void
+}
+
+/** Told about each accepted message that did not end as delivered. */
+export type OnUndelivered = (messageId: string, to: string, code: ErrorCode) => void
+
+/** The messages of one lane to one process of a peer, over one session. */
+export class OutboundMessages {
+  readonly lane: OutgoingLane
+  readonly #session: Session
+  readonly #ledger: LaneLedger
+  readonly #counters: DeliveryCounters
+  readonly #inFlightMax: number
+  readonly #bytesMax: number
+  readonly #idPrefix: string
+  readonly #onUndelivered: OnUndelivered
+  readonly #started: BoundedQueue<{ sequence: number; confirmation: Confirmation }>
+  readonly #handled: BoundedMap<number, Confirmation>
+  readonly #rejected = new Map<number, NodosumError>()
+
+  constructor(options: {
+    lane: OutgoingLane
+    session: Session
+    counters: DeliveryCounters
+    inFlightMax: number
+    bytesMax: number
+    idPrefix: string
+    onUndelivered: OnUndelivered
+  }) {
+    this.lane = options.lane
+    this.#session = options.session
+    this.#counters = options.counters
+    this.#inFlightMax = options.inFlightMax
+    this.#bytesMax = options.bytesMax
+    this.#idPrefix = options.idPrefix
+    this.#onUndelivered = options.onUndelivered
+    // OPEN took the lane's first sequence.
+    this.#ledger = new LaneLedger(options.counters, options.lane.sequence + 1)
+    this.#started = new BoundedQueue(options.inFlightMax)
+    this.#handled = new BoundedMap(options.inFlightMax)
+  }
+
+  get inFlight(): number {
+    return this.#ledger.inFlight
+  }
+
+  /** The bytes of a message with a routing key in front of them. */
+  static headers(key: string | null): Uint8Array | null {
+    return key === null ? null : encodeHeaders(key)
+  }
+
+  /** Accepts one message, or says with which code not. */
+  offer(
+    payload: EncodedPayload,
+    headers: Uint8Array | null,
+    confirm: 'accepted' | 'received' | 'handled',
+    confirmation: Confirmation | null,
+  ): 'accepted' | ErrorCode {
+    const { lane } = this
+    if (lane.closed) return 'ERR_NODOSUM_NOT_CONNECTED'
+    const { bytes, cbor } = payload
+    const length = 1 + (headers === null ? 0 : headers.length) + bytes.length
+    if (length > this.#bytesMax) return 'ERR_NODOSUM_MESSAGE_TOO_LARGE'
+    if (this.#ledger.inFlight >= this.#inFlightMax || !lane.hasRoom(length)) {
+      return 'ERR_NODOSUM_BACKPRESSURE'
+    }
+    if (confirm === 'handled' && this.#handled.isFull) return 'ERR_NODOSUM_BACKPRESSURE'
+    let at = lane.frame(messageFrame.message, 0, length)
+    const { buffer } = lane
+    buffer[at++] =
+      (cbor ? envelopeBit.cbor : 0) |
+      (confirm === 'handled' ? envelopeBit.confirmHandled : 0) |
+      (headers === null ? 0 : envelopeBit.headers)
+    if (headers !== null) {
+      buffer.set(headers, at)
+      at += headers.length
+    }
+    buffer.set(bytes, at)
+    const { sequence } = lane
+    this.#ledger.accept(sequence)
+    if (confirmation !== null) {
+      if (confirm === 'handled') this.#handled.set(sequence, confirmation)
+      else this.#started.offer({ sequence, confirmation })
+    }
+    return 'accepted'
+  }
+
+  /** STARTED: the handlers of everything up to `sequence` have started. */
+  started(sequence: number): void {
+    if (!this.#ledger.settle(sequence)) return this.#broken('STARTED')
+    for (;;) {
+      const next = this.#started.peek()
+      if (next === undefined || next.sequence > sequence) break
+      this.#started.poll()
+      const rejection = this.#rejected.get(next.sequence)
+      if (rejection === undefined) next.confirmation.confirmed()
+      else next.confirmation.failed(rejection)
+    }
+    if (this.#rejected.size > 0) this.#rejected.clear()
+    // Room can come from messages that ended as well as from bytes that left.
+    this.lane.onRoom?.()
+  }
+
+  /** HANDLED: one handler has finished. */
+  handled(sequence: number, failure: Failure | null): void {
+    const confirmation = this.#handled.get(sequence)
+    if (confirmation === undefined) return
+    this.#handled.delete(sequence)
+    if (failure === null) confirmation.confirmed()
+    else confirmation.failed(errorOf(failure, this.#session.peer))
+  }
+
+  /** REFUSED: one message never reached a handler. */
+  refused(sequence: number, failure: Failure): void {
+    if (!this.#ledger.reject(sequence)) return this.#broken('REFUSED')
+    const error = errorOf(failure, this.#session.peer)
+    const handled = this.#handled.get(sequence)
+    this.#handled.delete(sequence)
+    handled?.failed(error)
+    // At most as many as are in flight; the next STARTED takes them away.
+    this.#rejected.set(sequence, error)
+    this.#onUndelivered(this.#idPrefix + sequence, this.#session.peer, error.code)
+  }
+
+  /** The session is gone. */
+  lost(reason: NodosumError): void {
+    const first = this.#ledger.settled + 1
+    const last = this.#ledger.accepted
+    const lost = this.#ledger.lose()
+    const error = new NodosumError(
+      'ERR_NODOSUM_DELIVERY_UNKNOWN',
+      `${this.#session.peer} did not confirm before its session ended: ${reason.message}`,
+      { cause: reason },
+    )
+    if (lost > 0) {
+      for (let sequence = first; sequence <= last; sequence++) {
+        if (this.#rejected.has(sequence)) continue
+        this.#onUndelivered(this.#idPrefix + sequence, this.#session.peer, error.code)
+      }
+    }
+    for (const { sequence, confirmation } of this.#started.clear()) {
+      confirmation.failed(this.#rejected.get(sequence) ?? error)
+    }
+    for (const confirmation of this.#handled.values()) confirmation.failed(error)
+    this.#handled.clear()
+    this.#rejected.clear()
+  }
+
+  #broken(frame: string): void {
+    const what = `${frame} from ${this.#session.peer} names a message that is not in flight`
+    this.#session.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', what))
+  }
+}
+
+/** Length in UTF-8, for the limit on routing keys. */
+export function keyBytes(key: string): number {
+  return utf8Encode(key).length
+}

@@ -1,0 +1,157 @@
+import { ByteReader, type NodosumError, NodosumError as Problem } from '@nodosum/kernel'
+import type { IncomingLane, OutgoingLane, Session } from '../ports.ts'
+import { decodeFailure, messageFrame } from '../wire/message-frames.ts'
+import { ControlWriter } from './control-writer.ts'
+import type { InboundMessages } from './inbound-messages.ts'
+import type { InboundRequests } from './inbound-requests.ts'
+import type { OutboundMessages } from './outbound-messages.ts'
+import type { OutboundRequests } from './outbound-requests.ts'
+
+/** Makes the parts of a link; they know the applications, the link does not. */
+export interface LinkParts {
+  messages(link: PeerLink, application: string, lane: string, out: OutgoingLane): OutboundMessages
+  requests(link: PeerLink, application: string, out: OutgoingLane): OutboundRequests
+  /** Null when the application is unknown here and there is no room to remember it. */
+  inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null
+  closed(link: PeerLink): void
+}
+
+/** Everything of messaging that lives as long as one session. */
+export class PeerLink {
+  readonly session: Session
+  readonly control: ControlWriter
+  readonly #parts: LinkParts
+  readonly #messages = new Map<string, Map<string, OutboundMessages>>()
+  readonly #requests = new Map<string, OutboundRequests>()
+  readonly #outgoing = new Map<number, OutboundMessages | OutboundRequests>()
+  readonly #incoming = new Map<number, InboundMessages | InboundRequests>()
+  #dirty: InboundMessages[] = []
+
+  constructor(session: Session, parts: LinkParts) {
+    this.session = session
+    this.control = new ControlWriter(session)
+    this.#parts = parts
+    session.handler = {
+      control: (type, bytes, start, end) => this.#received(type, bytes, start, end),
+      lane: (lane) => this.#opened(lane),
+      closed: (reason) => this.#closed(reason),
+    }
+  }
+
+  /** Messages and requests to this process that have not ended. */
+  get inFlight(): number {
+    let sum = 0
+    for (const lane of this.#outgoing.values()) {
+      sum += 'pending' in lane ? lane.pending : lane.inFlight
+    }
+    return sum
+  }
+
+  /** @throws `LIMIT_STREAMS`, or what ended the session. */
+  messages(application: string, name: string): OutboundMessages {
+    let lanes = this.#messages.get(application)
+    if (lanes === undefined) {
+      lanes = new Map()
+      this.#messages.set(application, lanes)
+    }
+    let lane = lanes.get(name)
+    if (lane === undefined) {
+      const out = this.session.openLane('messages', application, name)
+      lane = this.#parts.messages(this, application, name, out)
+      lanes.set(name, lane)
+      this.#outgoing.set(out.stream, lane)
+    }
+    return lane
+  }
+
+  /** @throws `LIMIT_STREAMS`, or what ended the session. */
+  requests(application: string): OutboundRequests {
+    let lane = this.#requests.get(application)
+    if (lane === undefined) {
+      const out = this.session.openLane('requests', application, 'requests')
+      lane = this.#parts.requests(this, application, out)
+      this.#requests.set(application, lane)
+      this.#outgoing.set(out.stream, lane)
+    }
+    return lane
+  }
+
+  /** Tells the peer at the end of this turn what has started on this lane. */
+  readonly markDirty = (lane: InboundMessages): void => {
+    if (this.#dirty.push(lane) === 1) setImmediate(this.#tellStarted)
+  }
+
+  /** Ends the session: the peer does not follow the protocol. */
+  readonly broken = (what: string): void => {
+    const { peer } = this.session
+    this.session.end(new Problem('ERR_NODOSUM_DECODE_FAILED', `session to ${peer}: ${what}`))
+  }
+
+  readonly #tellStarted = (): void => {
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const lane of dirty) lane.tellStarted()
+  }
+
+  #opened(lane: IncomingLane): void {
+    const receiver = this.#parts.inbound(this, lane)
+    if (receiver === null) return this.broken('it opened more lanes than this node remembers')
+    lane.receiver = {
+      frame: (type, sequence, bytes, start, end) =>
+        receiver.frame(type, sequence, bytes, start, end),
+      closed: () => {
+        this.#incoming.delete(lane.stream)
+        receiver.closed()
+      },
+    }
+    this.#incoming.set(lane.stream, receiver)
+  }
+
+  #received(type: number, bytes: Uint8Array, start: number, end: number): void {
+    const reader = new ByteReader(bytes, start, end)
+    const stream = reader.varint()
+    const sequence = reader.varint()
+    if (reader.failed) return this.broken(`control frame type ${type} does not decode`)
+    if (type === messageFrame.cancel) {
+      const lane = this.#incoming.get(stream)
+      if (lane !== undefined && 'cancel' in lane) lane.cancel(sequence)
+      return
+    }
+    const lane = this.#outgoing.get(stream)
+    if (lane === undefined) return this.broken(`control frame type ${type} names no lane`)
+    if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
+    else this.#aboutRequests(lane, type, sequence, reader)
+  }
+
+  #aboutMessages(lane: OutboundMessages, type: number, sequence: number, reader: ByteReader): void {
+    if (type === messageFrame.started) return lane.started(sequence)
+    if (type === messageFrame.handled && reader.remaining === 0) return lane.handled(sequence, null)
+    const failure = decodeFailure(reader)
+    if (failure === null) this.broken(`control frame type ${type} does not decode`)
+    else if (type === messageFrame.handled) lane.handled(sequence, failure)
+    else if (type === messageFrame.refused) lane.refused(sequence, failure)
+    else this.broken(`control frame type ${type} about a lane of messages`)
+  }
+
+  #aboutRequests(lane: OutboundRequests, type: number, sequence: number, reader: ByteReader): void {
+    if (type === messageFrame.reply) {
+      const cbor = reader.u8() === 1
+      if (reader.failed) return this.broken('a reply does not decode')
+      return lane.reply(sequence, cbor, reader.rest())
+    }
+    const failure = type === messageFrame.failure ? decodeFailure(reader) : null
+    if (failure === null) this.broken(`control frame type ${type} about a lane of requests`)
+    else lane.failed(sequence, failure)
+  }
+
+  #closed(reason: NodosumError): void {
+    const all = [...this.#outgoing.values()]
+    this.#outgoing.clear()
+    this.#messages.clear()
+    this.#requests.clear()
+    this.#parts.closed(this)
+    for (const lane of all) lane.lost(reason)
+    for (const lane of this.#incoming.values()) lane.closed()
+    this.#incoming.clear()
+  }
+}

@@ -1,0 +1,160 @@
+import {
+  type ApplicationId,
+  fullJitter,
+  isNodosumError,
+  type NodeId,
+  NodosumError,
+  parseNodeId,
+  type Random,
+  type Scheduler,
+} from '@nodosum/kernel'
+import { encodePayload } from '../adapters/cbor-payload.ts'
+import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import type { Target } from '../core/target.ts'
+import type { MessagingOptions } from '../options.ts'
+import { type ApplicationHost, resolveRule } from './application.ts'
+import type { OutboundRequests } from './outbound-requests.ts'
+
+/** One request of an application, however many attempts it takes. */
+export interface RequestCall {
+  readonly application: ApplicationId
+  readonly counters: DeliveryCounters
+  readonly to: Target
+  readonly payload: unknown
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+  readonly idempotent: boolean
+}
+
+/** What a request needs of the node around it. */
+export interface RequestHost extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any'> {
+  readonly scheduler: Scheduler
+  readonly random: Random
+  readonly options: MessagingOptions
+  problem(peer: NodeId): NodosumError | null
+  lane(peer: NodeId, application: ApplicationId): Promise<OutboundRequests>
+}
+
+/** Refusals after which the handler certainly did not run. */
+const neverRan: ReadonlySet<string> = new Set([
+  'ERR_NODOSUM_NOT_CONNECTED',
+  'ERR_NODOSUM_CONNECT_TIMEOUT',
+  'ERR_NODOSUM_CONNECTION_LOST',
+  'ERR_NODOSUM_PEER_DRAINING',
+  'ERR_NODOSUM_NO_TARGET',
+  'ERR_NODOSUM_NOT_OWNER',
+  'ERR_NODOSUM_BACKPRESSURE',
+])
+
+/** What may be tried again when running twice does no harm. */
+const ambiguous: ReadonlySet<string> = new Set([
+  'ERR_NODOSUM_REQUEST_TIMEOUT',
+  'ERR_NODOSUM_DELIVERY_UNKNOWN',
+])
+
+/** An idempotent request leaves room for this many attempts within its time. */
+const idempotentAttempts = 3
+
+/** Sends a request until it has an answer, its time is over, or trying again would be wrong. */
+export async function performRequest(call: RequestCall, host: RequestHost): Promise<unknown> {
+  const payload = encodePayload(call.payload)
+  const untilMs = host.scheduler.nowMs() + call.timeoutMs
+  const { retryBaseMs, retryMaxMs } = host.options
+  let accepted = false
+  for (let attempt = 0; ; attempt++) {
+    if (call.signal?.aborted) throw cancelled()
+    let error: unknown
+    try {
+      const { node, headers } = targetOf(call, host)
+      const leftMs = untilMs - host.scheduler.nowMs()
+      const attemptMs = call.idempotent
+        ? Math.min(leftMs, Math.max(call.timeoutMs / idempotentAttempts, retryBaseMs))
+        : leftMs
+      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, call.signal)
+      accepted = true
+      return await lane.request(payload, headers, Math.max(1, attemptMs), call.signal)
+    } catch (thrown) {
+      error = thrown
+    }
+    const code = isNodosumError(error) ? error.code : ''
+    const again = neverRan.has(code) || (call.idempotent && ambiguous.has(code))
+    const leftMs = untilMs - host.scheduler.nowMs()
+    const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
+    if (!again || waitMs >= leftMs) {
+      if (!accepted) call.counters.refused += 1
+      throw error
+    }
+    await sleep(waitMs, host.scheduler, call.signal)
+  }
+}
+
+function targetOf(
+  call: RequestCall,
+  host: RequestHost,
+): { node: NodeId; headers: Uint8Array | null } {
+  const { to } = call
+  if (typeof to === 'object' && 'kind' in to) return resolveRule(to, call.application, host)
+  const nodes = (typeof to === 'string' ? [to] : to).map((id) => parseNodeId(id, 'to'))
+  const present = nodes.filter((node) => host.problem(node) === null)
+  const node = host.any(present)
+  if (node !== undefined) return { node, headers: null }
+  const first = nodes[0]
+  const problem = first === undefined ? null : host.problem(first)
+  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'the list of nodes is empty')
+}
+
+/** Gives up waiting for a session when the request's time is over. */
+function withDeadline<T>(
+  work: Promise<T>,
+  leftMs: number,
+  host: RequestHost,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = host.scheduler.after(Math.max(1, leftMs), () => {
+      release()
+      reject(new NodosumError('ERR_NODOSUM_NOT_CONNECTED', 'no session before the deadline'))
+    })
+    const abort = (): void => {
+      release()
+      reject(cancelled())
+    }
+    const release = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', abort)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    work.then(
+      (value) => {
+        release()
+        resolve(value)
+      },
+      (error: unknown) => {
+        release()
+        reject(error)
+      },
+    )
+  })
+}
+
+function sleep(
+  delayMs: number,
+  scheduler: Scheduler,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      timer.cancel()
+      reject(cancelled())
+    }
+    const timer = scheduler.after(delayMs, () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    })
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
+
+function cancelled(): NodosumError {
+  return new NodosumError('ERR_NODOSUM_CANCELLED', 'the request was aborted by its caller')
+}

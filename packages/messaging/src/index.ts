@@ -1,0 +1,23 @@
+export {
+  type EncodedPayload,
+  payloadDepthMax,
+  payloadItemsMax,
+} from './adapters/cbor-payload.ts'
+export { rendezvousOwner } from './core/rendezvous.ts'
+export type { Target, TargetRule } from './core/target.ts'
+export type {
+  Application,
+  BroadcastOptions,
+  Lane,
+  Outcome,
+  RequestOptions,
+  SendOptions,
+} from './driver/application.ts'
+export type { MessageContext, MessageHandler, RequestHandler } from './driver/handlers.ts'
+export {
+  type ApplicationSnapshot,
+  MessagingService,
+  type Undelivered,
+} from './driver/messaging-service.ts'
+export { type MessagingOptions, messagingOptions } from './options.ts'
+export type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from './ports.ts'

@@ -1,0 +1,95 @@
+import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import { z } from 'zod'
+
+/** See `messagingOptions` for defaults, ranges and meanings. */
+export interface MessagingOptions {
+  readonly applicationsMax: number
+  readonly lanesMax: number
+  readonly inFlightMax: number
+  readonly waitingSendsMax: number
+  readonly pendingRequestsMax: number
+  readonly handlerConcurrencyMax: number
+  readonly requestQueueMax: number
+  readonly sendTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly retryBaseMs: number
+  readonly retryMaxMs: number
+}
+
+/** Every limit and time of messaging. */
+export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
+  name: 'messaging',
+  schema: z.strictObject({
+    applicationsMax: integer({
+      default: 256,
+      min: 1,
+      max: 4_096,
+      description: 'Applications of one node. One more is refused with LIMIT_PENDING.',
+    }),
+    lanesMax: integer({
+      default: 64,
+      min: 1,
+      max: 256,
+      description: 'Named lanes of one application. One more is refused with LIMIT_STREAMS.',
+    }),
+    inFlightMax: integer({
+      default: 65_536,
+      min: 1,
+      max: 1_048_576,
+      description:
+        'Messages of one lane to one node that are not confirmed yet. At the bound: BACKPRESSURE.',
+    }),
+    waitingSendsMax: integer({
+      default: 1_024,
+      min: 1,
+      max: 65_536,
+      description:
+        'Calls of send that wait for room or a session, for each lane and node. One more is refused with LIMIT_PENDING.',
+    }),
+    pendingRequestsMax: integer({
+      default: 16_384,
+      min: 1,
+      max: 1_048_576,
+      description:
+        'Requests without a reply, for each application and node. One more is refused with LIMIT_PENDING.',
+    }),
+    handlerConcurrencyMax: integer({
+      default: 256,
+      min: 1,
+      max: 65_536,
+      description:
+        'Asynchronous handlers of one application that run at once, for messages and requests each. Beyond it message lanes push back and requests wait.',
+    }),
+    requestQueueMax: integer({
+      default: 1_024,
+      min: 0,
+      max: 65_536,
+      description:
+        'Requests of one application that wait for a free handler. One more is answered with OVERLOAD.',
+    }),
+    sendTimeoutMs: duration({
+      default: 5_000,
+      min: 1,
+      max: 600_000,
+      description: 'How long a send waits for room and its confirmation, unless the call says so.',
+    }),
+    requestTimeoutMs: duration({
+      default: 5_000,
+      min: 1,
+      max: 600_000,
+      description: 'How long a request waits for its reply, unless the call says so.',
+    }),
+    retryBaseMs: duration({
+      default: 20,
+      min: 1,
+      max: 10_000,
+      description: 'First wait before a further attempt: full jitter from 0 to this.',
+    }),
+    retryMaxMs: duration({
+      default: 500,
+      min: 1,
+      max: 60_000,
+      description: 'Longest wait before a further attempt.',
+    }),
+  }),
+})

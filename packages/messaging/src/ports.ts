@@ -1,0 +1,62 @@
+import type { ApplicationId, BootId, NodeId, NodosumError } from '@nodosum/kernel'
+
+/** The sending end of a lane; `frame` returns where in `buffer` the body goes. */
+export interface OutgoingLane {
+  readonly stream: number
+  readonly closed: boolean
+  readonly buffer: Uint8Array
+  readonly sequence: number
+  onRoom: (() => void) | null
+  hasRoom(bodyLength: number): boolean
+  frame(type: number, flags: number, bodyLength: number): number
+}
+
+/** The receiving end of a lane. */
+export interface IncomingLane {
+  readonly stream: number
+  readonly kind: 'messages' | 'requests'
+  readonly application: string
+  readonly name: string
+  receiver: {
+    frame(type: number, sequence: number, bytes: Uint8Array, start: number, end: number): void
+    closed(): void
+  } | null
+  pause(): void
+  resume(): void
+}
+
+/** The conversation with one process of a peer. */
+export interface Session {
+  readonly peer: NodeId
+  readonly peerBootId: BootId
+  /** Which of the sessions between the two processes this is, from 1. */
+  readonly attachment: number
+  readonly closed: boolean
+  readonly control: OutgoingLane
+  /** True when the peer is slow to take replies. */
+  readonly controlIsLate: boolean
+  handler: {
+    control(type: number, bytes: Uint8Array, start: number, end: number): void
+    lane(lane: IncomingLane): void
+    closed(reason: NodosumError): void
+  } | null
+  openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane
+  controlFrame(type: number, bodyLength: number): number
+  end(error: NodosumError): void
+}
+
+export interface Sessions {
+  get(peer: NodeId): Session | null
+  ensure(peer: NodeId): Promise<Session>
+}
+
+/** What messaging needs to know of the cluster. */
+export interface Directory {
+  readonly self: NodeId
+  /** Alive or suspect, not draining, running the application; sorted; self included. */
+  candidates(application: ApplicationId): readonly NodeId[]
+  /** Whether the node is known and not failed or left. */
+  isPresent(node: NodeId): boolean
+  /** Says that this node runs these applications from now on. */
+  announce(applications: readonly ApplicationId[]): void
+}

@@ -1,0 +1,183 @@
+import type { Logger } from '@nodosum/kernel'
+
+/** What a node knows of one member. */
+export interface Member {
+  readonly nodeId: string
+  /** 32 hexadecimal characters, new at every start of the process. */
+  readonly bootId: string
+  readonly state: 'alive' | 'suspect' | 'failed' | 'left' | 'draining'
+  readonly addresses: readonly { host: string; udpPort: number; tcpPort: number }[]
+  readonly tags: Readonly<Record<string, string>>
+  /** Ids of the applications that this member runs. */
+  readonly applications: readonly string[]
+}
+
+export interface MemberChange {
+  readonly kind:
+    | 'joined'
+    | 'suspect'
+    | 'alive'
+    | 'failed'
+    | 'left'
+    | 'draining'
+    | 'updated'
+    | 'restarted'
+  readonly member: Member
+}
+
+/** How a message or one copy of a broadcast ended. */
+export type Outcome =
+  | { readonly status: 'accepted' | 'delivered' }
+  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+
+/** A message that was accepted and did not end as delivered. */
+export interface Undelivered {
+  readonly application: string
+  readonly messageId: string
+  readonly to: string
+  /** For example `ERR_NODOSUM_DELIVERY_UNKNOWN`: the peer died before it confirmed. */
+  readonly code: string
+}
+
+/** What a handler learns about the message it was given. */
+export interface MessageContext {
+  readonly from: string
+  readonly messageId: string
+  readonly application: string
+  readonly lane: string
+  /** Aborts when the sender cancels, the deadline passes or the node closes. */
+  readonly signal: AbortSignal
+  /** Milliseconds left for a request; null for a message. */
+  readonly deadlineMs: number | null
+  /** The key of `ownerOf(key)`, when the sender used one. */
+  readonly key: string | null
+}
+
+/** Bytes pass untouched; anything else travels as CBOR. */
+export type Payload = unknown
+
+export interface SendOptions {
+  /**
+   * `accepted` (default): resolves once the message is in the bounded buffer.
+   * `received`: once the remote handler has started. `handled`: once it has finished.
+   */
+  readonly confirm?: 'accepted' | 'received' | 'handled'
+  /** How long to wait for room and for the confirmation. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface RequestOptions {
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** May run twice: the request is sent again after a temporary failure or an unknown outcome. */
+  readonly idempotent?: boolean
+}
+
+export interface BroadcastOptions {
+  readonly confirm?: 'accepted' | 'received' | 'handled'
+  readonly includeSelf?: boolean
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** Whom to talk to: a node id, several, or a rule that is looked up at each attempt. */
+export type Target = string | readonly string[] | TargetRule
+
+export interface TargetRule {
+  readonly kind: 'any' | 'owner'
+  readonly key: string | null
+}
+
+/** A named stream of an application: its own order and its own flow control. */
+export interface Lane {
+  readonly name: string
+  send(to: Target, payload: Payload, options?: SendOptions): Promise<void>
+  /** `accepted`, or the code of the refusal. Never waits and never throws for a full buffer. */
+  trySend(to: string, payload: Payload): 'accepted' | string
+  broadcast(
+    payload: Payload,
+    options?: BroadcastOptions,
+  ): Promise<ReadonlyMap<string, Outcome>>
+}
+
+export interface Application extends Omit<Lane, 'name'> {
+  readonly id: string
+  onMessage(handler: (payload: Payload, context: MessageContext) => void | Promise<void>): this
+  onRequest(
+    handler: (payload: Payload, context: MessageContext) => Payload | Promise<Payload>,
+  ): this
+  request(to: Target, payload: Payload, options?: RequestOptions): Promise<Payload>
+  /** Ids of alive, non-draining members that run this application, self included, sorted. */
+  nodes(): readonly string[]
+  lane(name: string): Lane
+}
+
+export interface HealthCheck {
+  readonly name: string
+  readonly status: 'ok' | 'degraded' | 'draining' | 'fail'
+  readonly detail: string
+}
+
+export interface Health {
+  readonly status: 'ok' | 'degraded' | 'draining' | 'fail'
+  readonly checks: readonly HealthCheck[]
+}
+
+export interface DrainReport {
+  /** True when everything in flight ended before the deadline. */
+  readonly complete: boolean
+  readonly durationMs: number
+  readonly inFlightAtStart: number
+  readonly inFlightAtEnd: number
+}
+
+export interface CloseReason {
+  readonly kind: 'closed' | 'failed'
+  readonly error: Error | null
+}
+
+export interface Node {
+  readonly id: string
+  readonly bootId: string
+  readonly cluster: string
+  /** Where this node listens. */
+  readonly address: { readonly host: string; readonly port: number }
+  /** Every known member, self first. */
+  members(): readonly Member[]
+  health(): Health
+  metrics(): Metrics
+  /** Both return a function that takes the listener off again. */
+  on(event: 'member', listener: (change: MemberChange) => void): () => void
+  on(event: 'undelivered', listener: (message: Undelivered) => void): () => void
+  /** Member changes from now on. A reader that falls behind by 1,024 changes gets an error. */
+  changes(options?: { signal?: AbortSignal }): AsyncIterable<MemberChange>
+  application(id: string): Application
+  /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
+  drain(options?: { deadlineMs?: number }): Promise<DrainReport>
+  close(): Promise<void>
+  readonly closed: Promise<CloseReason>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Counters of one application. `accepted = delivered + rejected + expired + unknown + inFlight`. */
+export interface ApplicationMetrics {
+  readonly accepted: number
+  readonly delivered: number
+  readonly rejected: number
+  readonly expired: number
+  readonly unknown: number
+  readonly inFlight: number
+  /** Refused before acceptance: not part of the equation. */
+  readonly refused: number
+  readonly received: number
+  readonly handlerErrors: number
+}
+
+export interface Metrics {
+  readonly applications: Readonly<Record<string, ApplicationMetrics>>
+  readonly members: Readonly<Record<Member['state'], number>>
+  readonly sessions: number
+}
+
+export type { Logger }

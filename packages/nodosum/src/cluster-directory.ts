@@ -1,0 +1,56 @@
+import type { ApplicationId, NodeId } from '@nodosum/kernel'
+import type { Directory } from '@nodosum/messaging'
+import type { Member } from './api.ts'
+
+/** The membership view as messaging asks for it, computed once for each view. */
+export class ClusterDirectory implements Directory {
+  readonly self: NodeId
+  readonly #members: () => readonly Member[]
+  readonly #announce: (applications: readonly ApplicationId[]) => void
+  #candidates = new Map<string, readonly NodeId[]>()
+  #present: Set<string> | null = null
+
+  constructor(options: {
+    self: NodeId
+    members: () => readonly Member[]
+    announce: (applications: readonly ApplicationId[]) => void
+  }) {
+    this.self = options.self
+    this.#members = options.members
+    this.#announce = options.announce
+  }
+
+  /** The view has changed. */
+  changed(): void {
+    this.#candidates = new Map()
+    this.#present = null
+  }
+
+  candidates(application: ApplicationId): readonly NodeId[] {
+    let found = this.#candidates.get(application)
+    if (found === undefined) {
+      found = this.#members()
+        .filter(({ state }) => state === 'alive' || state === 'suspect')
+        .filter(({ applications }) => applications.includes(application))
+        .map(({ nodeId }) => nodeId as NodeId)
+        .sort()
+      // Bounded by the applications that this node asks for, which messaging bounds.
+      this.#candidates.set(application, found)
+    }
+    return found
+  }
+
+  isPresent(node: NodeId): boolean {
+    this.#present ??= new Set(
+      this.#members()
+        .filter(({ state }) => state !== 'failed' && state !== 'left')
+        .map(({ nodeId }) => nodeId),
+    )
+    return node === this.self || this.#present.has(node)
+  }
+
+  announce(applications: readonly ApplicationId[]): void {
+    this.#announce(applications)
+    this.changed()
+  }
+}

@@ -1,0 +1,33 @@
+import { jsonLogger } from '@nodosum/kernel/node'
+import type { Node } from './api.ts'
+import { type NodeOptions, nodeOptions } from './node-options.ts'
+import { RunningNode } from './running-node.ts'
+import { wireLayers } from './wiring.ts'
+
+/**
+ * Starts a node and resolves once it belongs to a formed cluster.
+ *
+ * What fails leaves nothing behind: no socket, no timer, no file outside `dataDirectory` and, in
+ * profile development, the shared directory.
+ *
+ * @throws `ERR_NODOSUM_CONFIG_INVALID` with every problem at once, `LISTEN_FAILED`,
+ *   `TRANSPORT_UNAVAILABLE`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`,
+ *   `JOIN_TIMEOUT`, `NODE_ID_CONFLICT`, `CANCELLED`
+ */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const config = nodeOptions.parse(options)
+  const logger =
+    config.logger ?? jsonLogger({ level: 'warn', write: (line) => void process.stderr.write(line) })
+  const layers = await wireLayers(config, logger)
+  const { membership, discovery, udp, nodeId, bootId } = layers
+  try {
+    await discovery.announce?.({ nodeId, bootId, address: udp.address })
+    const { timeoutMs } = config.join
+    await membership.start({ timeoutMs, signal: config.signal })
+  } catch (error) {
+    await discovery.withdraw?.().catch(() => undefined)
+    await layers.undo.run()
+    throw error
+  }
+  return new RunningNode(layers)
+}

@@ -1,0 +1,135 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type ClusterName,
+  isNodeId,
+  type NodeId,
+  NodosumError,
+  parseNodeId,
+  type Random,
+} from '@nodosum/kernel'
+import { writeFileAtomic } from '@nodosum/kernel/node'
+import {
+  developmentGossipKey,
+  developmentIdentity,
+  type GossipKey,
+  type Identity,
+  loadIdentity,
+  parseGossipKey,
+} from '@nodosum/security'
+import type { NodeConfig } from './node-options.ts'
+
+/** Who this node is and what it proves it with. */
+export interface Credentials {
+  readonly nodeId: NodeId
+  readonly identity: Identity
+  readonly match: 'node' | 'cluster'
+  readonly gossipKeys: readonly GossipKey[]
+  /** The directory that the nodes of profile development share; null elsewhere. */
+  readonly developmentDirectory: string | null
+}
+
+/**
+ * Finds the node's id, certificate and gossip keys.
+ *
+ * @throws `CONFIG_INVALID`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`
+ */
+export async function findCredentials(config: NodeConfig, random: Random): Promise<Credentials> {
+  const cluster = config.cluster as ClusterName
+  return config.profile === 'development'
+    ? await developmentCredentials(config, cluster, random)
+    : await configuredCredentials(config, cluster, random)
+}
+
+async function developmentCredentials(
+  config: NodeConfig,
+  cluster: ClusterName,
+  random: Random,
+): Promise<Credentials> {
+  const directory = config.developmentDirectory ?? join(stateDirectory(), 'nodosum', cluster)
+  const nodeId = await resolveNodeId(config, null, random)
+  const identity = await developmentIdentity({ directory, cluster, nodeId, wallMs: Date.now() })
+  const key = await developmentGossipKey(directory)
+  return {
+    nodeId,
+    identity,
+    match: 'node',
+    gossipKeys: [parseGossipKey(key, 'the development gossip key')],
+    developmentDirectory: directory,
+  }
+}
+
+async function configuredCredentials(
+  config: NodeConfig,
+  cluster: ClusterName,
+  random: Random,
+): Promise<Credentials> {
+  const { identity: source, gossipKeys } = config
+  const missing = [
+    source === undefined ? 'identity: the certificate, key and CA of this node' : null,
+    gossipKeys === undefined ? 'gossipKeys: at least one, from generateGossipKey()' : null,
+    config.discovery === undefined && config.join.alone !== true
+      ? 'discovery: where the other nodes are, or join.alone for a cluster of one'
+      : null,
+  ].filter((problem) => problem !== null)
+  if (source === undefined || gossipKeys === undefined || missing.length > 0) {
+    throw new NodosumError(
+      'ERR_NODOSUM_CONFIG_INVALID',
+      `createNode needs, except in profile development:\n  - ${missing.join('\n  - ')}`,
+      { details: { problems: missing } },
+    )
+  }
+  const given = config.nodeId === undefined ? undefined : parseNodeId(config.nodeId, 'nodeId')
+  const identity = await loadIdentity(source, { cluster, wallMs: Date.now(), nodeId: given })
+  return {
+    nodeId: await resolveNodeId(config, identity.nodeId, random),
+    identity,
+    match: source.match,
+    gossipKeys: gossipKeys.map((key, index) => parseGossipKey(key, `gossipKeys[${index}]`)),
+    developmentDirectory: null,
+  }
+}
+
+/** The option, else the certificate, else what dataDirectory keeps, else made up. */
+async function resolveNodeId(
+  config: NodeConfig,
+  certified: NodeId | null,
+  random: Random,
+): Promise<NodeId> {
+  if (config.nodeId !== undefined) return parseNodeId(config.nodeId, 'nodeId')
+  if (certified !== null) return certified
+  const fresh = parseNodeId(`node-${hex(random.bytes(6))}`)
+  if (config.dataDirectory === undefined) return fresh
+  const file = join(config.dataDirectory, 'node-id')
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw unusable(file, error)
+  })
+  if (kept !== null) {
+    if (isNodeId(kept.trim())) return parseNodeId(kept.trim())
+    throw unusable(file, new Error('it does not hold a node id'))
+  }
+  try {
+    await mkdir(config.dataDirectory, { recursive: true })
+    await writeFileAtomic(file, `${fresh}\n`, { mode: 0o600 })
+  } catch (error) {
+    throw unusable(file, error)
+  }
+  return fresh
+}
+
+function unusable(file: string, cause: unknown): NodosumError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const message = `dataDirectory: ${file} cannot be used: ${why}`
+  return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message, { cause })
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+/** Where the XDG Base Directory Specification keeps the state of one user by default. */
+function stateDirectory(): string {
+  return join(homedir(), '.local', 'state')
+}

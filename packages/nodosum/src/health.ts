@@ -1,0 +1,60 @@
+import type { Health, HealthCheck, Member } from './api.ts'
+
+/** What health is computed from. */
+export interface HealthFacts {
+  readonly nowMs: number
+  readonly members: readonly Member[]
+  readonly sessions: number
+  readonly certificateNotAfterMs: number
+  readonly draining: boolean
+  readonly closed: boolean
+}
+
+/** A certificate with less time left than this is a reason to look. */
+const expiryWarningMs = 86_400_000
+
+const order = ['ok', 'degraded', 'draining', 'fail'] as const
+
+/** The state of each part, and of the node: the worst of them. */
+export function healthOf(facts: HealthFacts): Health {
+  const checks = [lifecycle(facts), membership(facts), sessions(facts), certificate(facts)]
+  const worst = Math.max(...checks.map(({ status }) => order.indexOf(status)))
+  return { status: order[worst] ?? 'fail', checks }
+}
+
+function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'node', status: 'fail', detail: 'the node is closed' }
+  if (draining) return { name: 'node', status: 'draining', detail: 'the node is draining' }
+  return { name: 'node', status: 'ok', detail: 'the node is running' }
+}
+
+function membership({ members }: HealthFacts): HealthCheck {
+  const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
+  const present = members.length - members.filter(isGone).length
+  if (away.length === 0) {
+    return { name: 'membership', status: 'ok', detail: `${present} members present` }
+  }
+  const names = away.map(({ nodeId, state }) => `${nodeId} (${state})`).join(', ')
+  return {
+    name: 'membership',
+    status: 'degraded',
+    detail: `${present} members present; not answering: ${names}`,
+  }
+}
+
+function sessions({ members, sessions: open }: HealthFacts): HealthCheck {
+  const peers = members.filter((member) => !isGone(member)).length - 1
+  const status = open >= peers ? 'ok' : 'degraded'
+  return { name: 'transport', status, detail: `${open} sessions open to ${peers} peers` }
+}
+
+function certificate({ nowMs, certificateNotAfterMs }: HealthFacts): HealthCheck {
+  const leftMs = certificateNotAfterMs - nowMs
+  const until = new Date(certificateNotAfterMs).toISOString()
+  const status = leftMs <= 0 ? 'fail' : leftMs < expiryWarningMs ? 'degraded' : 'ok'
+  return { name: 'certificate', status, detail: `valid until ${until}` }
+}
+
+function isGone({ state }: Member): boolean {
+  return state === 'failed' || state === 'left'
+}

@@ -1,0 +1,28 @@
+export { type ErrorCode, isNodosumError, type Logger, NodosumError } from '@nodosum/kernel'
+export { generateGossipKey } from '@nodosum/security'
+export type {
+  Application,
+  ApplicationMetrics,
+  BroadcastOptions,
+  CloseReason,
+  DrainReport,
+  Health,
+  HealthCheck,
+  Lane,
+  Member,
+  MemberChange,
+  MessageContext,
+  Metrics,
+  Node,
+  Outcome,
+  Payload,
+  RequestOptions,
+  SendOptions,
+  Target,
+  TargetRule,
+  Undelivered,
+} from './api.ts'
+export { closeOnSignals } from './close-on-signals.ts'
+export { createNode } from './create-node.ts'
+export { type FindSeeds, type IdentityOptions, type NodeOptions, nodeOptions } from './node-options.ts'
+export { anyNode, ownerOf } from './targets.ts'

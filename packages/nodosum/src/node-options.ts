@@ -1,0 +1,185 @@
+import { isClusterName, isNodeId, type Logger } from '@nodosum/kernel'
+import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
+import { type MessagingOptions, messagingOptions } from '@nodosum/messaging'
+import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
+import { z } from 'zod'
+
+const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
+  z.string().refine(check, { error: `${what}: 1 to 64 characters of A-Z a-z 0-9 . _ -` })
+
+const seeds = z.array(z.string()).max(64)
+
+const identity = z.strictObject({
+  certificateFile: z.string().optional().describe('PEM file of the certificate and its chain.'),
+  keyFile: z.string().optional().describe('PEM file of its private key.'),
+  caFile: z.string().optional().describe('PEM file of the CA, or of several while one is replaced.'),
+  certificate: z.string().optional().describe('PEM text instead of certificateFile.'),
+  key: z.string().optional().describe('PEM text instead of keyFile.'),
+  ca: z.string().optional().describe('PEM text instead of caFile.'),
+  match: z
+    .enum(['node', 'cluster'])
+    .default('node')
+    .describe('node: the certificate names this node. cluster: replicas share one certificate.'),
+})
+
+/** What `createNode` takes; `nodeOptions` has the defaults, ranges and meanings. */
+export interface NodeOptions {
+  readonly cluster: string
+  readonly nodeId?: string | undefined
+  readonly profile?: 'development' | 'small' | undefined
+  readonly listen?: { readonly host?: string; readonly port?: number } | undefined
+  readonly advertise?: { readonly host: string } | undefined
+  readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
+  readonly join?: {
+    readonly expect?: number | undefined
+    readonly alone?: boolean | undefined
+    readonly timeoutMs?: number | undefined
+  }
+  readonly identity?: IdentityOptions | undefined
+  readonly gossipKeys?: readonly string[] | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly dataDirectory?: string | undefined
+  readonly developmentDirectory?: string | undefined
+  readonly logger?: Logger | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly layers?: {
+    readonly membership?: Partial<MembershipOptions>
+    readonly streams?: Partial<StreamsOptions>
+    readonly messaging?: Partial<MessagingOptions>
+    readonly quic?: Readonly<Record<string, unknown>>
+  }
+}
+
+/** Resolves to addresses such as `10.0.0.1:6969`; called at each join and while alone. */
+export type FindSeeds = (signal: AbortSignal) => Promise<readonly string[]>
+
+export interface IdentityOptions {
+  readonly certificateFile?: string | undefined
+  readonly keyFile?: string | undefined
+  readonly caFile?: string | undefined
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+  readonly ca?: string | undefined
+  readonly match?: 'node' | 'cluster' | undefined
+}
+
+/** The options with every default filled in. */
+export interface NodeConfig {
+  readonly cluster: string
+  readonly nodeId?: string | undefined
+  readonly profile: 'development' | 'small'
+  readonly listen?: { readonly host: string; readonly port: number } | undefined
+  readonly advertise?: { readonly host: string } | undefined
+  readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
+  readonly join: {
+    readonly expect?: number | undefined
+    readonly alone?: boolean | undefined
+    readonly timeoutMs: number
+  }
+  readonly identity?: (IdentityOptions & { readonly match: 'node' | 'cluster' }) | undefined
+  readonly gossipKeys?: readonly string[] | undefined
+  readonly tags: Readonly<Record<string, string>>
+  readonly dataDirectory?: string | undefined
+  readonly developmentDirectory?: string | undefined
+  readonly logger?: Logger | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly layers: {
+    readonly membership: MembershipOptions
+    readonly streams: StreamsOptions
+    readonly messaging: MessagingOptions
+    readonly quic: Readonly<Record<string, unknown>>
+  }
+}
+
+/** Every option of `createNode`. */
+export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
+  name: 'createNode',
+  schema: z.strictObject({
+    cluster: name('cluster name', isClusterName).describe('Nodes with other names never talk.'),
+    nodeId: name('node id', isNodeId)
+      .optional()
+      .describe('Default: from the certificate, else kept in dataDirectory, else random.'),
+    profile: z
+      .enum(['development', 'small'])
+      .default('small')
+      .describe(
+        'development: certificates, gossip key and discovery come from a directory on this machine; loopback only.',
+      ),
+    listen: z
+      .strictObject({
+        host: z.string().default('0.0.0.0').describe('Address to bind, an IP literal.'),
+        port: integer({
+          default: 6_969,
+          min: 0,
+          max: 65_535,
+          description: 'UDP port for gossip and QUIC; 0 picks a free one.',
+        }),
+      })
+      .optional()
+      .describe('In profile development: 127.0.0.1 and port 0.'),
+    advertise: z
+      .strictObject({ host: z.string().describe('The IP address at which others reach this node.') })
+      .optional()
+      .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
+    discovery: z
+      .union([z.strictObject({ seeds }), z.function()])
+      .optional()
+      .describe('{ seeds: ["10.0.0.1:6969"] }, or a function that resolves to such a list.'),
+    join: z
+      .strictObject({
+        expect: z
+          .number()
+          .int()
+          .min(1)
+          .max(1_000)
+          .optional()
+          .describe('Forms a cluster once so many founders see each other.'),
+        alone: z
+          .boolean()
+          .optional()
+          .describe('May form a cluster by itself. Default: true in profile development.'),
+        timeoutMs: duration({
+          default: 30_000,
+          min: 100,
+          max: 3_600_000,
+          description: 'How long to try before createNode rejects with JOIN_TIMEOUT.',
+        }),
+      })
+      .prefault({}),
+    identity: identity.optional().describe('Required except in profile development.'),
+    gossipKeys: z
+      .array(z.string())
+      .min(1)
+      .max(8)
+      .optional()
+      .describe('From generateGossipKey(). The first seals, all open. Required except in profile development.'),
+    tags: z.record(z.string().max(64), z.string().max(256)).default({}).describe('Seen by members.'),
+    dataDirectory: z.string().optional().describe('Keeps the node id, if it has to be made up.'),
+    developmentDirectory: z
+      .string()
+      .optional()
+      .describe('Where profile development keeps what its nodes share. Default: per user.'),
+    logger: z.custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child').optional(),
+    signal: z.instanceof(AbortSignal).optional().describe('Gives up joining when it aborts.'),
+    layers: z
+      .strictObject({
+        membership: membershipOptions.schema.prefault({}),
+        streams: streamsOptions.schema.prefault({}),
+        messaging: messagingOptions.schema.prefault({}),
+        quic: z.record(z.string(), z.unknown()).default({}),
+      })
+      .prefault({})
+      .describe('Every limit and time of every layer; see the reference of each.'),
+  }),
+}) as unknown as OptionTable<NodeConfig, NodeOptions>
+
+function isLogger(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['debug', 'info', 'warn', 'error', 'child'].every(
+      (level) => typeof (value as Record<string, unknown>)[level] === 'function',
+    )
+  )
+}

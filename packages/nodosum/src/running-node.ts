@@ -1,0 +1,179 @@
+import { type ApplicationId, isNodosumError, type NodosumError } from '@nodosum/kernel'
+import type {
+  Application,
+  CloseReason,
+  DrainReport,
+  Health,
+  Member,
+  MemberChange,
+  Metrics,
+  Node,
+  Undelivered,
+} from './api.ts'
+import { changeFeed } from './change-feed.ts'
+import { healthOf } from './health.ts'
+import type { Layers } from './wiring.ts'
+
+/** How long others get to hear that this node drains before it refuses new work. */
+const drainNoticeMs = 500
+
+/** How often draining looks whether everything has ended. */
+const drainPollMs = 20
+
+/** A node that has joined. */
+export class RunningNode implements Node {
+  readonly id: string
+  readonly bootId: string
+  readonly cluster: string
+  readonly address: { readonly host: string; readonly port: number }
+  readonly closed: Promise<CloseReason>
+  readonly #layers: Layers
+  readonly #undelivered = new Set<(message: Undelivered) => void>()
+  #resolveClosed: (reason: CloseReason) => void = () => undefined
+  #draining: Promise<DrainReport> | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(layers: Layers) {
+    this.#layers = layers
+    this.id = layers.nodeId
+    this.bootId = layers.bootId
+    this.cluster = layers.config.cluster
+    this.address = layers.udp.address
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    layers.membership.onConflict = (error) => this.#fail(error)
+  }
+
+  members(): readonly Member[] {
+    return this.#layers.membership.members()
+  }
+
+  health(): Health {
+    return healthOf({
+      nowMs: Date.now(),
+      members: this.members(),
+      sessions: this.#sessionCount(),
+      certificateNotAfterMs: this.#layers.credentials.identity.notAfterMs,
+      draining: this.#draining !== null,
+      closed: this.#closing !== null,
+    })
+  }
+
+  metrics(): Metrics {
+    const members = { alive: 0, suspect: 0, failed: 0, left: 0, draining: 0 }
+    for (const { state } of this.members()) members[state] += 1
+    const applications = this.#layers.messaging.snapshot()
+    return { applications, members, sessions: this.#sessionCount() }
+  }
+
+  on(event: 'member', listener: (change: MemberChange) => void): () => void
+  on(event: 'undelivered', listener: (message: Undelivered) => void): () => void
+  on(
+    event: 'member' | 'undelivered',
+    listener: ((change: MemberChange) => void) | ((message: Undelivered) => void),
+  ): () => void {
+    if (event === 'member') {
+      return this.#layers.membership.onChange(listener as (change: MemberChange) => void)
+    }
+    const heard = listener as (message: Undelivered) => void
+    this.#undelivered.add(heard)
+    this.#layers.messaging.onUndelivered = (message) => {
+      for (const each of [...this.#undelivered]) this.#tell(each, message)
+    }
+    return () => {
+      this.#undelivered.delete(heard)
+      if (this.#undelivered.size === 0) this.#layers.messaging.onUndelivered = null
+    }
+  }
+
+  changes(options: { signal?: AbortSignal } = {}): AsyncIterable<MemberChange> {
+    return changeFeed({
+      subscribe: (listener) => this.on('member', listener),
+      closed: this.closed,
+      signal: options.signal,
+    })
+  }
+
+  application(id: string): Application {
+    return this.#layers.messaging.application(id as ApplicationId) as Application
+  }
+
+  drain(options: { deadlineMs?: number } = {}): Promise<DrainReport> {
+    this.#draining ??= this.#drain(options.deadlineMs ?? 30_000)
+    return this.#draining
+  }
+
+  close(): Promise<void> {
+    return this.#close({ kind: 'closed', error: null })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #close(reason: CloseReason): Promise<void> {
+    this.#closing ??= this.#shutDown(reason)
+    return this.#closing
+  }
+
+  async #shutDown(reason: CloseReason): Promise<void> {
+    const { membership, discovery, undo, logger } = this.#layers
+    // A process that lost its id to another must not say that the id has left.
+    if (reason.kind === 'closed') membership.leave()
+    await discovery.withdraw?.().catch((error: unknown) => {
+      logger.warn({ event: 'discovery.failed', err: error }, 'the announcement was not withdrawn')
+    })
+    const failures = await undo.run()
+    for (const error of failures) {
+      logger.error({ event: 'close.failed', err: error }, 'a part of the node did not close')
+    }
+    logger.info({ event: 'node.closed' }, 'the node is closed')
+    this.#resolveClosed(reason)
+  }
+
+  async #drain(deadlineMs: number): Promise<DrainReport> {
+    const { membership, messaging, directory } = this.#layers
+    const startedMs = performance.now()
+    const inFlightAtStart = messaging.busy
+    membership.drain()
+    directory.changed()
+    await delay(Math.min(drainNoticeMs, deadlineMs))
+    messaging.drain()
+    const leftMs = (): number => deadlineMs - (performance.now() - startedMs)
+    while (messaging.busy > 0 && leftMs() > 0 && this.#closing === null) {
+      await delay(Math.min(drainPollMs, leftMs()))
+    }
+    const inFlightAtEnd = messaging.busy
+    return {
+      complete: inFlightAtEnd === 0,
+      durationMs: performance.now() - startedMs,
+      inFlightAtStart,
+      inFlightAtEnd,
+    }
+  }
+
+  #fail(error: NodosumError): void {
+    const { logger } = this.#layers
+    logger.error({ event: 'node.failed', error_code: error.code, err: error }, error.message)
+    void this.#close({ kind: 'failed', error })
+  }
+
+  #sessionCount(): number {
+    return [...this.#layers.sessions.sessions()].length
+  }
+
+  #tell(listener: (message: Undelivered) => void, message: Undelivered): void {
+    try {
+      listener(message)
+    } catch (error) {
+      const code = isNodosumError(error) ? error.code : undefined
+      const fields = { event: 'task.failed', task: 'undelivered', error_code: code, err: error }
+      this.#layers.logger.error(fields, 'a listener for undelivered messages failed')
+    }
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
+}

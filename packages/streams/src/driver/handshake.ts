@@ -1,0 +1,329 @@
+import {
+  type BootId,
+  type ClusterName,
+  type ErrorCode,
+  errorCatalog,
+  type NodeId,
+  NodosumError,
+  type Scheduler,
+  type TimerHandle,
+} from '@nodosum/kernel'
+import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
+import { frameType } from '../wire/frame.ts'
+import { FrameDecoder } from '../wire/frame-decoder.ts'
+import {
+  decodeHello,
+  decodeReject,
+  encodeHello,
+  encodeReject,
+  type Hello,
+  protocolVersions,
+  type Reject,
+} from '../wire/hello.ts'
+import { OutgoingLane } from './outgoing-lane.ts'
+
+/** Who this process is, as it says in every HELLO. */
+export interface Self {
+  readonly cluster: ClusterName
+  readonly nodeId: NodeId
+  readonly bootId: BootId
+}
+
+/** A connection whose two HELLOs are confirmed, with its control stream. */
+export interface Established {
+  readonly connection: Connection
+  readonly peer: Hello
+  readonly dialer: NodeId
+  readonly attachment: number
+  readonly control: OutgoingLane
+  readonly controlBytes: ByteStream
+  readonly controlDecoder: FrameDecoder
+  /** Gets the control frames that follow; those before it is set do not exist. */
+  setControlSink(sink: ControlSink): void
+}
+
+export type ControlSink = (
+  type: number,
+  sequence: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => void
+
+/** Decides about a HELLO from a dialer: null accepts it. */
+export type Judge = (hello: Hello) => Reject | null
+
+export interface HandshakeOptions {
+  readonly connection: Connection
+  readonly self: Self
+  readonly scheduler: Scheduler
+  readonly timeoutMs: number
+  readonly frameBytesMax: number
+  readonly controlBufferBytesMax: number
+  readonly schedule: (lane: OutgoingLane) => void
+}
+
+/** The other connection of two simultaneous ones was kept. */
+export const duplicateCode = 'DUPLICATE'
+
+/**
+ * The dialer's side: opens the control stream, sends HELLO, waits for the acceptor's HELLO and
+ * confirms it. Rejects with the acceptor's reason, or null for a connection that lost to another.
+ */
+export function greet(
+  options: HandshakeOptions & { expected: NodeId; attachment: number },
+): Promise<Established | null> {
+  const { connection, self } = options
+  return new Promise((resolve, reject) => {
+    const bytes = connection.openStream()
+    const exchange = new Exchange(options, bytes, (problem) => reject(problem))
+    exchange.write(frameType.hello, helloOf(self, options.expected, options.attachment))
+    exchange.onFrame = (type, body) => {
+      if (type === frameType.reject) {
+        const refusal = decodeReject(body)
+        exchange.finish()
+        void connection.close()
+        if (refusal?.code === duplicateCode) resolve(null)
+        else reject(refusalError(refusal))
+        return
+      }
+      const peer = type === frameType.hello ? decodeHello(body) : null
+      const problem = checkHello(peer, self, connection)
+      if (peer === null || problem !== null) return exchange.fail(problem ?? undecodable())
+      if (peer.nodeId !== options.expected) {
+        return exchange.fail(
+          new NodosumError(
+            'ERR_NODOSUM_IDENTITY_MISMATCH',
+            `expected node ${options.expected} at ${place(connection)}, found ${peer.nodeId}`,
+          ),
+        )
+      }
+      exchange.write(frameType.confirm, new Uint8Array(0))
+      resolve(exchange.establish(peer, self.nodeId, options.attachment))
+    }
+  })
+}
+
+/** The acceptor's side; resolves to null when it turned the dialer away. */
+export function answer(
+  options: HandshakeOptions & { judge: Judge },
+): Promise<Established | null> {
+  const { connection, self } = options
+  return new Promise((resolve, reject) => {
+    let exchange: Exchange | null = null
+    let peer: Hello | null = null
+    const timer = options.scheduler.after(options.timeoutMs, () => {
+      connection.onStream = null
+      void connection.close({ reason: 'no HELLO in time' })
+      reject(new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', `no HELLO from ${place(connection)}`))
+    })
+    connection.onClosed = (reason) => {
+      timer.cancel()
+      reject(lost(connection, reason))
+    }
+    connection.onStream = (bytes) => {
+      if (exchange !== null) return bytes.reset(0)
+      timer.cancel()
+      const opened = new Exchange(options, bytes, (problem) => reject(problem))
+      exchange = opened
+      opened.onFrame = (type, body) => {
+        if (peer !== null) {
+          if (type !== frameType.confirm) return opened.fail(undecodable())
+          resolve(opened.establish(peer, peer.nodeId, peer.attachment))
+          return
+        }
+        const hello = type === frameType.hello ? decodeHello(body) : null
+        const problem = checkHello(hello, self, connection)
+        const refusal =
+          hello === null || problem !== null
+            ? refusalOf(problem ?? undecodable())
+            : options.judge(hello)
+        if (refusal !== null || hello === null) {
+          opened.write(frameType.reject, encodeReject(refusal ?? refusalOf(undecodable())))
+          opened.finish()
+          void connection.close({ reason: refusal?.code ?? '' })
+          if (problem !== null) reject(problem)
+          else resolve(null)
+          return
+        }
+        peer = hello
+        opened.write(frameType.hello, helloOf(self, hello.nodeId, hello.attachment))
+      }
+    }
+  })
+}
+
+/** The control stream while HELLOs are exchanged, with one deadline for all of it. */
+class Exchange {
+  onFrame: ((type: number, body: Uint8Array) => void) | null = null
+  readonly #options: HandshakeOptions
+  readonly #bytes: ByteStream
+  readonly #control: OutgoingLane
+  readonly #decoder: FrameDecoder
+  readonly #timer: TimerHandle
+  readonly #refuse: (problem: NodosumError) => void
+  #sink: ControlSink | null = null
+  #received = 0
+
+  constructor(
+    options: HandshakeOptions,
+    bytes: ByteStream,
+    refuse: (problem: NodosumError) => void,
+  ) {
+    this.#options = options
+    this.#bytes = bytes
+    this.#refuse = refuse
+    const { connection } = options
+    this.#control = new OutgoingLane({
+      stream: 0,
+      bytes,
+      bufferBytesMax: options.controlBufferBytesMax,
+      schedule: options.schedule,
+    })
+    this.#decoder = new FrameDecoder({
+      frameBytesMax: options.frameBytesMax,
+      sink: {
+        frame: (type, _flags, stream, sequence, chunk, start, end) => {
+          if (this.#sink !== null) return this.#sink(type, sequence, chunk, start, end)
+          if (stream !== 0 || sequence !== ++this.#received) return this.fail(undecodable())
+          this.onFrame?.(type, chunk.subarray(start, end))
+        },
+      },
+    })
+    bytes.onData = (chunk) => {
+      this.#decoder.push(chunk)
+      if (this.#sink === null && this.#decoder.problem !== null) this.fail(undecodable())
+    }
+    this.#timer = options.scheduler.after(options.timeoutMs, () =>
+      this.fail(
+        new NodosumError(
+          'ERR_NODOSUM_CONNECT_TIMEOUT',
+          `${place(connection)} did not finish its HELLO within ${options.timeoutMs} ms`,
+        ),
+      ),
+    )
+    connection.onClosed = (reason) => {
+      this.finish()
+      refuse(lost(connection, reason))
+    }
+  }
+
+  write(type: number, body: Uint8Array): void {
+    const at = this.#control.frame(type, 0, body.length)
+    this.#control.buffer.set(body, at)
+    this.#control.flush()
+  }
+
+  fail(problem: NodosumError): void {
+    this.finish()
+    void this.#options.connection.close({ reason: problem.code })
+    this.#refuse(problem)
+  }
+
+  finish(): void {
+    this.#timer.cancel()
+    this.onFrame = null
+    this.#options.connection.onClosed = null
+  }
+
+  establish(peer: Hello, dialer: NodeId, attachment: number): Established {
+    this.finish()
+    return {
+      connection: this.#options.connection,
+      peer,
+      dialer,
+      attachment,
+      control: this.#control,
+      controlBytes: this.#bytes,
+      controlDecoder: this.#decoder,
+      setControlSink: (sink) => {
+        this.#sink = sink
+      },
+    }
+  }
+}
+
+function helloOf(self: Self, expected: NodeId, attachment: number): Uint8Array {
+  return encodeHello({
+    versionMin: protocolVersions.min,
+    versionMax: protocolVersions.max,
+    features: 0,
+    cluster: self.cluster,
+    nodeId: self.nodeId,
+    bootId: self.bootId,
+    expected,
+    attachment,
+  })
+}
+
+/** What is wrong with a HELLO that decoded, as the one who got it sees it. */
+function checkHello(
+  hello: Hello | null,
+  self: Self,
+  connection: Connection,
+): NodosumError | null {
+  if (hello === null) return undecodable()
+  const from = `${hello.nodeId} at ${place(connection)}`
+  if (hello.cluster !== self.cluster) {
+    return new NodosumError(
+      'ERR_NODOSUM_CLUSTER_MISMATCH',
+      `${from} belongs to cluster ${hello.cluster}, this node to ${self.cluster}`,
+    )
+  }
+  if (hello.versionMin > protocolVersions.max || hello.versionMax < protocolVersions.min) {
+    return new NodosumError(
+      'ERR_NODOSUM_VERSION_INCOMPATIBLE',
+      `${from} speaks session versions ${hello.versionMin} to ${hello.versionMax}, ` +
+        `this node ${protocolVersions.min} to ${protocolVersions.max}`,
+    )
+  }
+  const proven = connection.peer.nodeId
+  if (proven !== null && proven !== hello.nodeId) {
+    return new NodosumError(
+      'ERR_NODOSUM_IDENTITY_MISMATCH',
+      `${from} presented the certificate of ${proven}`,
+    )
+  }
+  if (hello.expected !== self.nodeId) {
+    return new NodosumError(
+      'ERR_NODOSUM_IDENTITY_MISMATCH',
+      `${from} looked for ${hello.expected || 'nobody'}, this node is ${self.nodeId}`,
+    )
+  }
+  if (hello.nodeId === self.nodeId) {
+    return new NodosumError(
+      'ERR_NODOSUM_NODE_ID_CONFLICT',
+      `another process at ${place(connection)} uses the node id ${self.nodeId}`,
+    )
+  }
+  return null
+}
+
+function refusalOf(problem: NodosumError): Reject {
+  return { code: problem.code, message: problem.message }
+}
+
+function refusalError(refusal: Reject | null): NodosumError {
+  if (refusal === null) return undecodable()
+  const known = Object.hasOwn(errorCatalog, refusal.code)
+  const code = known ? (refusal.code as ErrorCode) : 'ERR_NODOSUM_CONNECTION_LOST'
+  return new NodosumError(code, `the peer refused the session: ${refusal.message}`)
+}
+
+function undecodable(): NodosumError {
+  return new NodosumError('ERR_NODOSUM_DECODE_FAILED', 'what arrived is not a HELLO exchange')
+}
+
+function lost(connection: Connection, reason: ConnectionCloseReason): NodosumError {
+  return (
+    reason.error ??
+    new NodosumError(
+      'ERR_NODOSUM_CONNECTION_LOST',
+      `the connection to ${place(connection)} ended during HELLO: ${reason.reason || reason.code}`,
+    )
+  )
+}
+
+function place(connection: Connection): string {
+  return `${connection.remote.host}:${connection.remote.port}`
+}

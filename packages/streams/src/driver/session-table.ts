@@ -1,0 +1,316 @@
+import {
+  BoundedMap,
+  type Logger,
+  type NodeId,
+  NodosumError,
+  type Scheduler,
+} from '@nodosum/kernel'
+import { chooseAttachment } from '../core/attachment.ts'
+import type { StreamsOptions } from '../options.ts'
+import type { Connection, Dial } from '../ports.ts'
+import type { Hello, Reject } from '../wire/hello.ts'
+import {
+  answer,
+  duplicateCode,
+  type Established,
+  greet,
+  type HandshakeOptions,
+  type Self,
+} from './handshake.ts'
+import { localSession } from './local-session.ts'
+import type { OutgoingLane } from './outgoing-lane.ts'
+import { Session } from './session.ts'
+
+/** What a node knows of its conversation with one peer. */
+interface PeerEntry {
+  session: Session | null
+  /** The highest attachment number seen with this peer's current process. */
+  attachment: number
+  bootId: string | null
+  dial: Promise<Session> | null
+  dialAbort: AbortController | null
+  /** A HELLO from the peer is accepted and waits for its CONFIRM. */
+  answering: boolean
+  waiters: Set<(session: Session) => void>
+}
+
+/** All sessions of one node, one for each peer. */
+export class SessionTable {
+  /** Called once for each new session; set its handler before returning. */
+  onSession: ((session: Session) => void) | null = null
+  readonly #self: Self
+  readonly #dial: Dial
+  readonly #scheduler: Scheduler
+  readonly #logger: Logger
+  readonly #options: StreamsOptions
+  readonly #peers: BoundedMap<NodeId, PeerEntry>
+  readonly #dirty: OutgoingLane[] = []
+  #local: Session | null = null
+  #closed = false
+
+  constructor(options: {
+    self: Self
+    dial: Dial
+    scheduler: Scheduler
+    logger: Logger
+    options: StreamsOptions
+  }) {
+    this.#self = options.self
+    this.#dial = options.dial
+    this.#scheduler = options.scheduler
+    this.#logger = options.logger
+    this.#options = options.options
+    this.#peers = new BoundedMap(options.options.sessionsMax)
+  }
+
+  /** The session to a peer, or null when there is none yet. */
+  get(peer: NodeId): Session | null {
+    if (peer === this.#self.nodeId) return this.#localSession()
+    return this.#peers.get(peer)?.session ?? null
+  }
+
+  /** Live sessions with other nodes. */
+  *sessions(): IterableIterator<Session> {
+    for (const entry of this.#peers.values()) if (entry.session !== null) yield entry.session
+  }
+
+  /**
+   * The session to a peer, dialing when there is none. Concurrent calls share one attempt.
+   *
+   * @throws what the dial or HELLO failed with, `LIMIT_CONNECTIONS` past `sessionsMax`,
+   *   `SHUT_DOWN` after `close`.
+   */
+  ensure(peer: NodeId): Promise<Session> {
+    const present = this.get(peer)
+    if (present !== null) return Promise.resolve(present)
+    if (this.#closed) return Promise.reject(shutDown())
+    const entry = this.#entry(peer)
+    if (entry === null) return Promise.reject(this.#tooMany())
+    if (entry.answering) return this.#inbound(peer, entry)
+    entry.dial ??= this.#connect(peer, entry).finally(() => {
+      entry.dial = null
+      entry.dialAbort = null
+      this.#forgetWhenIdle(peer, entry)
+    })
+    return entry.dial
+  }
+
+  /** Takes a connection that the transport accepted. */
+  accept(connection: Connection): void {
+    if (this.#closed) return void connection.close({ reason: 'shutting down' })
+    let judged: PeerEntry | null = null
+    const judge = (hello: Hello): Reject | null => {
+      const entry = this.#entry(hello.nodeId)
+      if (entry === null) {
+        const problem = this.#tooMany()
+        return { code: problem.code, message: problem.message }
+      }
+      const refusal = this.#judge(hello, entry)
+      if (refusal === null) {
+        judged = entry
+        entry.answering = true
+      }
+      return refusal
+    }
+    answer({ ...this.#handshake(connection), judge })
+      .then((established) => {
+        if (judged !== null) judged.answering = false
+        if (established !== null) this.#adopt(established)
+      })
+      .catch((error: unknown) => {
+        if (judged !== null) judged.answering = false
+        const { host, port } = connection.remote
+        this.#logger.warn(
+          { event: 'session.refused', remote: `${host}:${port}`, err: error },
+          'a connection did not become a session',
+        )
+      })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const all = [...this.sessions()]
+    if (this.#local !== null) all.push(this.#local)
+    for (const entry of this.#peers.values()) entry.dialAbort?.abort()
+    await Promise.all(all.map((session) => session.close('node closed')))
+    this.#peers.clear()
+  }
+
+  async #connect(peer: NodeId, entry: PeerEntry): Promise<Session> {
+    const abort = new AbortController()
+    entry.dialAbort = abort
+    const attachment = entry.attachment + 1
+    const connection = await this.#dial(peer, { signal: abort.signal })
+    if (this.#closed) {
+      void connection.close()
+      throw shutDown()
+    }
+    const options = { ...this.#handshake(connection), expected: peer, attachment }
+    const established = await greet(options)
+    if (established === null) return await this.#inbound(peer, entry)
+    return this.#adopt(established) ?? (await this.#inbound(peer, entry))
+  }
+
+  /** Waits for the session that the peer is opening. */
+  #inbound(peer: NodeId, entry: PeerEntry): Promise<Session> {
+    if (entry.session !== null) return Promise.resolve(entry.session)
+    return new Promise((resolve, reject) => {
+      const timer = this.#scheduler.after(this.#options.helloTimeoutMs, () => {
+        entry.waiters.delete(found)
+        reject(new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', `no session from ${peer}`))
+      })
+      const found = (session: Session): void => {
+        timer.cancel()
+        entry.waiters.delete(found)
+        resolve(session)
+      }
+      entry.waiters.add(found)
+    })
+  }
+
+  /** Whether a dialer's HELLO is accepted, given what this node has and is dialing itself. */
+  #judge(hello: Hello, entry: PeerEntry): Reject | null {
+    const candidate = { attachment: hello.attachment, dialer: hello.nodeId }
+    const duplicate = {
+      code: duplicateCode,
+      message: 'another connection of the same two nodes was kept',
+    }
+    const { session } = entry
+    if (session !== null) {
+      if (session.peerBootId !== hello.bootId) return null
+      return chooseAttachment(session, candidate) === 'new' ? null : duplicate
+    }
+    if (entry.dial !== null) {
+      const own = { attachment: entry.attachment + 1, dialer: this.#self.nodeId }
+      if (entry.bootId === hello.bootId || entry.bootId === null) {
+        return chooseAttachment(own, candidate) === 'new' ? null : duplicate
+      }
+    }
+    return null
+  }
+
+  #adopt(established: Established): Session | null {
+    const { peer } = established
+    const entry = this.#entry(peer.nodeId)
+    if (entry === null || this.#closed) {
+      void established.connection.close({ reason: 'shutting down' })
+      return null
+    }
+    const previous = entry.session
+    if (previous !== null) {
+      const sameProcess = previous.peerBootId === peer.bootId
+      if (sameProcess && chooseAttachment(previous, established) === 'current') {
+        void established.connection.close({ reason: duplicateCode })
+        return previous
+      }
+      const why = sameProcess ? 'the peer opened a newer connection' : 'the peer has restarted'
+      previous.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
+    }
+    const session = new Session({
+      established,
+      options: this.#options,
+      schedule: this.#schedule,
+      onClosed: (closed) => {
+        if (entry.session === closed) entry.session = null
+        this.#logger.info(
+          { event: 'session.closed', peer_id: closed.peer },
+          `session with ${closed.peer} closed`,
+        )
+        this.#forgetWhenIdle(peer.nodeId, entry)
+      },
+    })
+    entry.session = session
+    entry.attachment = established.attachment
+    entry.bootId = peer.bootId
+    this.#logger.info(
+      { event: 'session.opened', peer_id: peer.nodeId, transport: session.connection.kind },
+      `session with ${peer.nodeId} open`,
+    )
+    this.onSession?.(session)
+    for (const found of [...entry.waiters]) found(session)
+    return session
+  }
+
+  #entry(peer: NodeId): PeerEntry | null {
+    let entry = this.#peers.get(peer)
+    if (entry === undefined) {
+      entry = {
+        session: null,
+        attachment: 0,
+        bootId: null,
+        dial: null,
+        dialAbort: null,
+        answering: false,
+        waiters: new Set(),
+      }
+      if (!this.#peers.set(peer, entry) && !this.#makeRoom(peer, entry)) return null
+    }
+    return entry
+  }
+
+  /** Entries outlive their session to keep its attachment number, until the room is needed. */
+  #makeRoom(peer: NodeId, entry: PeerEntry): boolean {
+    for (const [other, { session, dial, answering, waiters }] of this.#peers.entries()) {
+      if (session === null && dial === null && !answering && waiters.size === 0) {
+        this.#peers.delete(other)
+        return this.#peers.set(peer, entry)
+      }
+    }
+    return false
+  }
+
+  /** A peer that was never met leaves no trace. */
+  #forgetWhenIdle(peer: NodeId, entry: PeerEntry): void {
+    const { session, dial, answering, bootId, waiters } = entry
+    if (session === null && dial === null && !answering && bootId === null && waiters.size === 0) {
+      this.#peers.delete(peer)
+    }
+  }
+
+  #localSession(): Session | null {
+    if (this.#local !== null || this.#closed) return this.#local
+    const [near, far] = localSession({
+      self: this.#self,
+      options: this.#options,
+      schedule: this.#schedule,
+    })
+    this.#local = near
+    this.onSession?.(far)
+    this.onSession?.(near)
+    return near
+  }
+
+  #handshake(connection: Connection): HandshakeOptions {
+    return {
+      connection,
+      self: this.#self,
+      scheduler: this.#scheduler,
+      timeoutMs: this.#options.helloTimeoutMs,
+      frameBytesMax: this.#options.messageBytesMax + 1_024,
+      controlBufferBytesMax: this.#options.controlBufferBytesMax,
+      schedule: this.#schedule,
+    }
+  }
+
+  #tooMany(): NodosumError {
+    return new NodosumError(
+      'ERR_NODOSUM_LIMIT_CONNECTIONS',
+      `this node has ${this.#options.sessionsMax} sessions, as many as it may (sessionsMax)`,
+    )
+  }
+
+  /** Frames of one turn leave together at its end. */
+  readonly #schedule = (lane: OutgoingLane): void => {
+    if (this.#dirty.push(lane) === 1) setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    const lanes = this.#dirty.splice(0)
+    for (const lane of lanes) lane.flush()
+  }
+}
+
+function shutDown(): NodosumError {
+  return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+}

@@ -1,0 +1,234 @@
+import { type BootId, BoundedMap, type NodeId, NodosumError } from '@nodosum/kernel'
+import type { StreamsOptions } from '../options.ts'
+import type { ByteStream, Connection } from '../ports.ts'
+import { frameType, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
+import { FrameDecoder } from '../wire/frame-decoder.ts'
+import { decodeOpen, encodeOpen, type LaneKind } from '../wire/hello.ts'
+import type { Established } from './handshake.ts'
+import { IncomingLane } from './incoming-lane.ts'
+import { OutgoingLane } from './outgoing-lane.ts'
+
+/** Gets what a session receives. Called synchronously; must not throw. */
+export interface SessionHandler {
+  /** A frame on the control stream; its type is 0x10 or above. */
+  control(type: number, bytes: Uint8Array, start: number, end: number): void
+  /** The peer opened a lane: set its receiver now, or refuse by leaving it null. */
+  lane(lane: IncomingLane): void
+  closed(reason: NodosumError): void
+}
+
+/**
+ * The conversation between two processes: one control stream and named lanes over one
+ * connection. It ends with its connection.
+ */
+export class Session {
+  readonly peer: NodeId
+  readonly peerBootId: BootId
+  readonly attachment: number
+  readonly dialer: NodeId
+  readonly connection: Connection
+  readonly control: OutgoingLane
+  handler: SessionHandler | null = null
+  #closed: NodosumError | null = null
+  #controlSequence: number
+  #nextStream = 1
+  readonly #outgoing: BoundedMap<number, OutgoingLane>
+  readonly #incoming: BoundedMap<number, IncomingLane>
+  readonly #options: StreamsOptions
+  readonly #schedule: (lane: OutgoingLane) => void
+  readonly #onClosed: (session: Session) => void
+
+  constructor(options: {
+    established: Established
+    options: StreamsOptions
+    schedule: (lane: OutgoingLane) => void
+    onClosed: (session: Session) => void
+  }) {
+    const { established } = options
+    this.peer = established.peer.nodeId
+    this.peerBootId = established.peer.bootId
+    this.attachment = established.attachment
+    this.dialer = established.dialer
+    this.connection = established.connection
+    this.control = established.control
+    this.#options = options.options
+    this.#schedule = options.schedule
+    this.#onClosed = options.onClosed
+    this.#outgoing = new BoundedMap(options.options.lanesPerSessionMax)
+    this.#incoming = new BoundedMap(options.options.lanesPerSessionMax)
+    // HELLO and, from a dialer, CONFIRM came before.
+    this.#controlSequence = established.dialer === this.peer ? 2 : 1
+    this.#listen(established)
+  }
+
+  get closed(): boolean {
+    return this.#closed !== null
+  }
+
+  /** Bytes that wait for the peer, in all lanes. */
+  get bufferedBytes(): number {
+    let sum = this.control.bufferedBytes
+    for (const lane of this.#outgoing.values()) sum += lane.bufferedBytes
+    return sum
+  }
+
+  get lanes(): number {
+    return this.#outgoing.size + this.#incoming.size
+  }
+
+  /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`, `CONNECTION_LOST` after the end. */
+  openLane(kind: LaneKind, application: string, name: string): OutgoingLane {
+    if (this.#closed !== null) throw this.#closed
+    if (this.#outgoing.isFull) {
+      throw new NodosumError(
+        'ERR_NODOSUM_LIMIT_STREAMS',
+        `${this.#options.lanesPerSessionMax} lanes to ${this.peer} are open already`,
+      )
+    }
+    const stream = this.#nextStream++
+    const lane = new OutgoingLane({
+      stream,
+      bytes: this.connection.openStream(),
+      bufferBytesMax: this.#options.laneBufferBytesMax,
+      schedule: this.#schedule,
+    })
+    this.#outgoing.set(stream, lane)
+    const body = encodeOpen({ stream, kind, application, name })
+    const at = lane.frame(frameType.open, 0, body.length)
+    lane.buffer.set(body, at)
+    return lane
+  }
+
+  /** Whether the peer is slow to take replies, so that it should get no new work done. */
+  get controlIsLate(): boolean {
+    return this.control.waitingBytes * 2 > this.#options.controlBufferBytesMax
+  }
+
+  /**
+   * Starts a control frame, as `OutgoingLane.frame` does. A peer that lets
+   * `controlBufferBytesMax` pile up loses the session.
+   */
+  controlFrame(type: number, bodyLength: number): number {
+    if (!this.control.hasRoom(bodyLength)) {
+      // The frame is still written: the caller fills it, and the session ends after this turn.
+      queueMicrotask(() => {
+        this.end(
+          new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`),
+        )
+      })
+    }
+    return this.control.frame(type, 0, bodyLength)
+  }
+
+  /** Says goodbye, flushes what waits within `closeTimeoutMs`, and closes the connection. */
+  async close(reason = 'closed'): Promise<void> {
+    if (this.#closed !== null) return
+    this.control.frame(frameType.goodbye, 0, 0)
+    for (const lane of this.#outgoing.values()) lane.end()
+    this.control.flush()
+    const done = this.connection.close({ reason })
+    this.#finish(new NodosumError('ERR_NODOSUM_SHUT_DOWN', `the session to ${this.peer} closed`))
+    await done
+  }
+
+  /** Ends the session at once, with the reason that everybody waiting on it gets. */
+  end(error: NodosumError): void {
+    if (this.#closed !== null) return
+    void this.connection.close({ reason: error.code })
+    this.#finish(error)
+  }
+
+  #finish(error: NodosumError): void {
+    this.#closed = error
+    this.connection.onStream = null
+    this.connection.onClosed = null
+    for (const lane of this.#outgoing.values()) lane.drop()
+    this.control.drop()
+    for (const lane of this.#incoming.values()) lane.receiver?.closed()
+    this.#outgoing.clear()
+    this.#incoming.clear()
+    this.#onClosed(this)
+    this.handler?.closed(error)
+  }
+
+  #listen(established: Established): void {
+    established.setControlSink((type, sequence, bytes, start, end) => {
+      if (this.#closed !== null) return
+      if (sequence !== ++this.#controlSequence) return this.#broken('a control frame is missing')
+      if (!isSessionFrame(type)) return this.handler?.control(type, bytes, start, end)
+      if (type === frameType.goodbye) {
+        this.#finish(
+          new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
+        )
+      } else if (mustUnderstand(type)) this.#broken(`control frame type ${type} is unknown`)
+    })
+    const inner = established.controlBytes.onData
+    established.controlBytes.onData = (chunk) => {
+      inner?.(chunk)
+      const problem = established.controlDecoder.problem
+      if (problem !== null) this.#broken(`control stream: ${problem}`)
+    }
+    established.controlBytes.onEnd = () => this.#broken('the control stream ended')
+    this.connection.onClosed = (reason) => {
+      const why = reason.reason || `code ${reason.code}`
+      this.end(
+        reason.error ??
+          new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} is gone: ${why}`),
+      )
+    }
+    this.connection.onStream = (bytes) => this.#accept(bytes)
+  }
+
+  #accept(bytes: ByteStream): void {
+    if (this.#closed !== null || this.#incoming.isFull) return bytes.reset(1)
+    let lane: IncomingLane | null = null
+    const decoder: FrameDecoder = new FrameDecoder({
+      frameBytesMax: this.#options.messageBytesMax + 1_024,
+      sink: {
+        frame: (type, _flags, stream, sequence, chunk, start, end) => {
+          if (this.#closed !== null) return
+          if (lane === null) {
+            lane = this.#opened(type, sequence, chunk.subarray(start, end), bytes, decoder)
+          } else if (stream !== lane.stream || !lane.accepts(sequence)) {
+            this.#broken(`lane ${lane.application}/${lane.name} lost a frame`)
+          } else if (!isSessionFrame(type)) {
+            lane.receiver?.frame(type, sequence, chunk, start, end)
+          } else if (mustUnderstand(type)) this.#broken(`lane frame type ${type} is unknown`)
+        },
+      },
+    })
+    bytes.onData = (chunk) => {
+      decoder.push(chunk)
+      if (decoder.problem !== null) this.#broken(`lane: ${decoder.problem}`)
+    }
+    const over = (): void => {
+      if (lane === null || !this.#incoming.delete(lane.stream)) return
+      lane.receiver?.closed()
+    }
+    bytes.onEnd = over
+    bytes.onReset = over
+  }
+
+  #opened(
+    type: number,
+    sequence: number,
+    body: Uint8Array,
+    bytes: ByteStream,
+    decoder: FrameDecoder,
+  ): IncomingLane | null {
+    const open = type === frameType.open && sequence === 1 ? decodeOpen(body) : null
+    if (open === null || this.#incoming.has(open.stream)) {
+      this.#broken('a lane does not start with OPEN')
+      return null
+    }
+    const lane = new IncomingLane({ ...open, bytes, decoder })
+    lane.accepts(1)
+    this.#incoming.set(open.stream, lane)
+    this.handler?.lane(lane)
+    return lane
+  }
+
+  #broken(what: string): void {
+    this.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', `session to ${this.peer}: ${what}`))
+  }
+}

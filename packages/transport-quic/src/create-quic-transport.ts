@@ -1,0 +1,40 @@
+import type { Logger, Random, Scheduler } from '@nodosum/kernel'
+import type { Transport, UdpPort, VerifyPeer } from '@nodosum/transport'
+import { applicationProtocol, loadEngine, type QuicCredentials } from './adapters/quiche-binding.ts'
+import { QuicEndpoint } from './driver/quic-endpoint.ts'
+import { parseQuicOptions, type QuicOptions } from './options.ts'
+
+/** What a QUIC transport is made of. */
+export interface QuicTransportOptions {
+  /** The bound port; it stays the caller's, who also closes it, after the transport. */
+  readonly udp: UdpPort
+  readonly credentials: QuicCredentials
+  /** Called with the peer's chain after every handshake, on both sides. */
+  readonly verifyPeer: VerifyPeer
+  readonly scheduler: Scheduler
+  /** For connection ids: must be unpredictable in production (`systemRandom()`). */
+  readonly random: Random
+  readonly logger: Logger
+  readonly options?: QuicOptions
+}
+
+/**
+ * QUIC with mutual TLS 1.3 over one UDP port.
+ *
+ * @throws ERR_NODOSUM_TRANSPORT_UNAVAILABLE when the binding does not load on this platform;
+ *   ERR_NODOSUM_CONFIG_INVALID when options or credentials cannot be used
+ */
+export async function createQuicTransport(options: QuicTransportOptions): Promise<Transport> {
+  const settings = parseQuicOptions(options.options)
+  const engine = await loadEngine(options.credentials, settings)
+  return new QuicEndpoint({
+    udp: options.udp,
+    engine,
+    protocol: applicationProtocol,
+    verifyPeer: options.verifyPeer,
+    scheduler: options.scheduler,
+    random: options.random,
+    logger: options.logger,
+    settings,
+  })
+}

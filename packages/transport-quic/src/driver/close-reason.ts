@@ -1,0 +1,74 @@
+import { NodosumError } from '@nodosum/kernel'
+import type { CloseReason } from '@nodosum/transport'
+import { closeReasonBytesMax, errorOfClose, layerCodes } from '../core/close-codes.ts'
+import type { EngineConnection } from '../ports.ts'
+
+/** How this end closes a connection. */
+export interface LocalClose {
+  /** True: in the words of the layers above; false: in QUIC's own. */
+  readonly app: boolean
+  readonly code: number
+  readonly reason: string
+  readonly error: NodosumError | null
+}
+
+/** Why the engine ended: the peer said so, the protocol was broken, or nobody spoke. */
+export function reasonOfEngine(
+  engine: EngineConnection,
+  peer: string,
+  idleTimeoutMs: number,
+): CloseReason {
+  const peerError = engine.peerError()
+  const error = peerError ?? engine.localError()
+  if (error === null) {
+    const message = `${peer} has been silent for ${idleTimeoutMs} ms: it is down, or the network is`
+    const lost = new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { details: { peer } })
+    return { code: 0, reason: '', remote: false, error: lost }
+  }
+  const code = error.errorCode
+  const reason = Buffer.from(error.reason).subarray(0, closeReasonBytesMax).toString('utf8')
+  const remote = peerError !== null
+  const spoken = { isApp: error.isApp, code, reason, remote, peer }
+  return { code, reason, remote, error: errorOfClose(spoken) }
+}
+
+export function handshakeTimedOut(peer: string, connectTimeoutMs: number): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECT_TIMEOUT',
+    `no QUIC handshake with ${peer} within ${connectTimeoutMs} ms: is the node up, and does UDP pass?`,
+    { details: { peer, connectTimeoutMs } },
+  )
+  return { app: true, code: 0, reason: '', error }
+}
+
+export function callbackFailed(peer: string, cause: unknown): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `a callback threw while handling data of ${peer}; the connection was closed`,
+    { cause },
+  )
+  return { app: true, code: layerCodes.callbackFailed, reason: '', error }
+}
+
+export function engineFailed(peer: string, cause: unknown): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `the QUIC engine failed on the connection to ${peer}: ${String(cause)}`,
+    { cause },
+  )
+  return { app: true, code: layerCodes.engineFailed, reason: '', error }
+}
+
+/** How long late packets are still answered: about three probe timeouts (RFC 9000, 10.2). */
+export function lingerFor(rttMs: number): number {
+  return Math.min(1_000, 3 * (3 * rttMs + 50))
+}
+
+/** At most 128 bytes of UTF-8, not cut inside a character. */
+export function cutReason(text: string): string {
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length <= closeReasonBytesMax) return text
+  let length = closeReasonBytesMax
+  while (length > 0 && ((bytes[length] ?? 0) & 0xc0) === 0x80) length -= 1
+  return bytes.toString('utf8', 0, length)
+}

@@ -1,0 +1,60 @@
+import type { HostPort, UdpPort } from '@nodosum/transport'
+import type { EngineConnection } from '../ports.ts'
+
+/** What one flush did. */
+export interface FlushResult {
+  /** False when the limit was reached and the engine may have more. */
+  readonly complete: boolean
+  readonly bytes: number
+}
+
+/**
+ * Turns what connections want to send into datagrams. The buffers are a pool: the socket holds one
+ * until it was sent, so they are all free again whenever nothing is in flight.
+ */
+export class PacketSender {
+  readonly #udp: UdpPort
+  readonly #bufferBytes: number
+  readonly #pool: Buffer[] = []
+  #next = 0
+
+  constructor(udp: UdpPort, bufferBytes: number) {
+    this.#udp = udp
+    this.#bufferBytes = bufferBytes
+  }
+
+  /** Sends up to `packetsMax` datagrams of a connection. Throws what the engine throws. */
+  flush(engine: EngineConnection, to: HostPort, packetsMax: number): FlushResult {
+    if (this.#udp.sendsInFlight === 0) this.#next = 0
+    let bytes = 0
+    for (let count = 0; count < packetsMax; count += 1) {
+      const buffer = this.#buffer()
+      const sent = engine.send(buffer)
+      if (sent === null) return { complete: true, bytes }
+      this.#next += 1
+      const length = sent[0]
+      bytes += length
+      this.#udp.send(length === buffer.length ? buffer : buffer.subarray(0, length), to)
+    }
+    return { complete: false, bytes }
+  }
+
+  /** The next datagram of the engine in memory of its own, or null. */
+  capture(engine: EngineConnection): Buffer | null {
+    const buffer = Buffer.allocUnsafeSlow(this.#bufferBytes)
+    const sent = engine.send(buffer)
+    return sent === null ? null : Buffer.from(buffer.subarray(0, sent[0]))
+  }
+
+  #buffer(): Buffer {
+    const known = this.#pool[this.#next]
+    if (known !== undefined) return known
+    const made = Buffer.allocUnsafeSlow(this.#bufferBytes)
+    // Beyond the pool, when the socket is slower than this end, buffers are used once.
+    if (this.#pool.length < poolBuffersMax) this.#pool.push(made)
+    return made
+  }
+}
+
+/** 2 MiB at the largest packet size; two full turns. */
+const poolBuffersMax = 128

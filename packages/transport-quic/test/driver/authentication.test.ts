@@ -1,0 +1,184 @@
+import { isNodosumError, type NodeId, NodosumError } from '@nodosum/kernel'
+import type { Connection } from '@nodosum/transport'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { makeCertificates } from '../certificates.ts'
+import { readIdentity, startNode, type TestNode, type TestNodeOptions, until } from '../harness.ts'
+import { rawDial } from '../raw-client.ts'
+
+const certificates = makeCertificates()
+const first = certificates.issue('spiffe://test/nodosum/shop/first')
+const second = certificates.issue('spiffe://test/nodosum/shop/second')
+const started: TestNode[] = []
+
+afterAll(() => certificates.remove())
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((node) => node.close()))
+})
+
+async function start(options: TestNodeOptions): Promise<TestNode> {
+  const node = await startNode(options)
+  started.push(node)
+  return node
+}
+
+/** The dialer may learn of a refusal during or after its own handshake. */
+async function refusalOf(dial: Promise<Connection>): Promise<NodosumError> {
+  try {
+    const connection = await dial
+    const reason = await connection.closed
+    if (reason.error === null) throw new Error(`closed without an error: ${JSON.stringify(reason)}`)
+    return reason.error
+  } catch (error) {
+    if (isNodosumError(error)) return error
+    throw error
+  }
+}
+
+async function dialBetween(
+  dialer: TestNodeOptions,
+  acceptor: TestNodeOptions,
+): Promise<{ error: NodosumError; accepted: Connection[] }> {
+  const a = await start(dialer)
+  const b = await start(acceptor)
+  const accepted: Connection[] = []
+  await b.transport.listen((connection) => accepted.push(connection))
+  const error = await refusalOf(a.transport.connect(b.address))
+  return { error, accepted }
+}
+
+describe('authentication', () => {
+  it('gives both ends the identity in the certificate of the other', async () => {
+    const a = await start({ credentials: first })
+    const b = await start({ credentials: second })
+    const accepted = Promise.withResolvers<Connection>()
+    await b.transport.listen(accepted.resolve)
+    const dialed = await a.transport.connect(b.address, { expect: 'second' as NodeId })
+    const acceptor = await accepted.promise
+    expect(dialed.peer.nodeId).toBe('second')
+    expect(dialed.peer.uri).toBe('spiffe://test/nodosum/shop/second')
+    expect(acceptor.peer.nodeId).toBe('first')
+    expect(dialed.role).toBe('dialer')
+    expect(acceptor.role).toBe('acceptor')
+    expect(acceptor.remote).toEqual(a.address)
+    expect(dialed.remote).toEqual(b.address)
+  })
+
+  it('refuses a dialer whose certificate comes from another CA', async () => {
+    const stranger = certificates.issueByStranger('spiffe://test/nodosum/shop/first')
+    const { error, accepted } = await dialBetween(
+      { credentials: stranger },
+      { credentials: second },
+    )
+    expect(error.code).toBe('ERR_NODOSUM_CERT_UNTRUSTED')
+    expect(error.message).toContain('refused the certificate of this node')
+    expect(accepted).toEqual([])
+  })
+
+  it('refuses an acceptor whose certificate comes from another CA', async () => {
+    const stranger = certificates.issueByStranger('spiffe://test/nodosum/shop/second')
+    const { error, accepted } = await dialBetween({ credentials: first }, { credentials: stranger })
+    expect(error.code).toBe('ERR_NODOSUM_CERT_UNTRUSTED')
+    expect(error.message).toContain('was refused')
+    expect(accepted).toEqual([])
+  })
+
+  it('refuses an expired certificate of the dialer', async () => {
+    const expired = certificates.issueExpired('spiffe://test/nodosum/shop/first')
+    const { error, accepted } = await dialBetween({ credentials: expired }, { credentials: second })
+    expect(error.code).toBe('ERR_NODOSUM_CERT_EXPIRED')
+    expect(accepted).toEqual([])
+  })
+
+  it('refuses an expired certificate of the acceptor', async () => {
+    const expired = certificates.issueExpired('spiffe://test/nodosum/shop/second')
+    const { error, accepted } = await dialBetween({ credentials: first }, { credentials: expired })
+    expect(error.code).toBe('ERR_NODOSUM_CERT_EXPIRED')
+    expect(accepted).toEqual([])
+  })
+
+  it('refuses a dialer without a certificate', async () => {
+    const b = await start({ credentials: second })
+    const accepted: Connection[] = []
+    await b.transport.listen((connection) => accepted.push(connection))
+    const raw = await rawDial(b.address, { caPem: certificates.caPem, protocol: 'nodosum/1' })
+    await until('the acceptor refuses', () => b.transport.snapshot().counters.refusedIdentity === 1)
+    expect(raw.engine.peerError()?.errorCode).toBe(0x100 + 116)
+    await raw.close()
+    expect(accepted).toEqual([])
+  })
+
+  it('refuses a dialer that speaks another application protocol', async () => {
+    const b = await start({ credentials: second })
+    const accepted: Connection[] = []
+    await b.transport.listen((connection) => accepted.push(connection))
+    const raw = await rawDial(b.address, { ...first, protocol: 'other/1' })
+    await until('the connection ends', () => raw.engine.isDraining() || raw.engine.isClosed())
+    await raw.close()
+    await until('nothing is left', () => b.transport.snapshot().connections.length === 0)
+    expect(accepted).toEqual([])
+  })
+
+  it('rejects with the error of verifyPeer when the dialer refuses the identity', async () => {
+    const refusal = new NodosumError('ERR_NODOSUM_IDENTITY_MISMATCH', 'not one of us')
+    const { error } = await dialBetween(
+      {
+        credentials: first,
+        verifyPeer: () => {
+          throw refusal
+        },
+      },
+      { credentials: second },
+    )
+    expect(error).toBe(refusal)
+  })
+
+  it('tells the dialer why when the acceptor refuses the identity', async () => {
+    const { error, accepted } = await dialBetween(
+      { credentials: first },
+      {
+        credentials: second,
+        verifyPeer: () => {
+          throw new NodosumError('ERR_NODOSUM_IDENTITY_MISMATCH', 'not one of us')
+        },
+      },
+    )
+    expect(error.code).toBe('ERR_NODOSUM_IDENTITY_MISMATCH')
+    expect(error.details.remote).toBe(true)
+    expect(accepted).toEqual([])
+  })
+
+  it('treats any other failure of verifyPeer as an untrusted certificate', async () => {
+    const { error } = await dialBetween(
+      {
+        credentials: first,
+        verifyPeer: () => {
+          throw new TypeError('cannot parse')
+        },
+      },
+      { credentials: second },
+    )
+    expect(error.code).toBe('ERR_NODOSUM_CERT_UNTRUSTED')
+    expect(error.message).toContain('cannot parse')
+  })
+
+  it('refuses another node than the one that was dialed', async () => {
+    const a = await start({ credentials: first })
+    const b = await start({ credentials: second })
+    await b.transport.listen(() => {})
+    const error = await refusalOf(a.transport.connect(b.address, { expect: 'third' as NodeId }))
+    expect(error.code).toBe('ERR_NODOSUM_IDENTITY_MISMATCH')
+    expect(error.message).toContain('third')
+    expect(error.message).toContain('second')
+  })
+
+  it('takes a role certificate, which names no node, for any expected node', async () => {
+    const a = await start({
+      credentials: first,
+      verifyPeer: (chain) => ({ ...readIdentity(chain), nodeId: null }),
+    })
+    const b = await start({ credentials: second })
+    await b.transport.listen(() => {})
+    const connection = await a.transport.connect(b.address, { expect: 'third' as NodeId })
+    expect(connection.peer.nodeId).toBeNull()
+  })
+})

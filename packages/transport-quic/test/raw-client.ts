@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { bindUdpPort, type HostPort } from '@nodosum/transport'
+import type { EngineConnection } from '../src/ports.ts'
+
+/** A dialer without our driver: it can leave out its certificate, or never answer. */
+export interface RawClient {
+  readonly engine: EngineConnection
+  readonly local: HostPort
+  send(bytes: Uint8Array): void
+  flush(): void
+  close(): Promise<void>
+}
+
+export interface RawClientOptions {
+  readonly caPem: string
+  readonly certificatePem?: string
+  readonly keyPem?: string
+  readonly protocol: string
+  /** Sends the first packet and then falls silent. */
+  readonly isMute?: boolean
+}
+
+export async function rawDial(remote: HostPort, options: RawClientOptions): Promise<RawClient> {
+  const { native } = await import('@matrixai/quic')
+  const { certificatePem, keyPem } = options
+  const config = native.quiche.Config.withBoringSslCtx(
+    true,
+    false,
+    Buffer.from(options.caPem),
+    keyPem === undefined ? null : [Buffer.from(keyPem)],
+    certificatePem === undefined ? null : [Buffer.from(certificatePem)],
+    null,
+  )
+  config.setMaxIdleTimeout(5_000)
+  config.setInitialMaxData(1_000_000)
+  config.setInitialMaxStreamDataBidiLocal(1_000_000)
+  config.setInitialMaxStreamDataBidiRemote(1_000_000)
+  config.setInitialMaxStreamsBidi(100)
+  config.setApplicationProtosWireFormat(
+    Buffer.concat([Buffer.of(options.protocol.length), Buffer.from(options.protocol)]),
+  )
+  const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const engine = native.quiche.Connection.connect(
+    null,
+    randomBytes(20),
+    udp.address,
+    remote,
+    config,
+  ) as unknown as EngineConnection
+  const flush = (): void => {
+    for (;;) {
+      const buffer = Buffer.alloc(1_500)
+      const sent = engine.send(buffer)
+      if (sent === null) return
+      udp.send(buffer.subarray(0, sent[0]), remote)
+    }
+  }
+  udp.onQuic = (bytes, from) => {
+    if (options.isMute) return
+    try {
+      engine.recv(bytes, { from, to: udp.address })
+    } catch {
+      // The tests look at the engine's state instead.
+    }
+    flush()
+  }
+  flush()
+  return {
+    engine,
+    local: udp.address,
+    send: (bytes) => udp.send(bytes, remote),
+    flush,
+    close: () => udp.close(),
+  }
+}

@@ -1,0 +1,20 @@
+export type { UdpPort, UdpPortOptions, UdpPortStats } from './adapters/udp-port.ts'
+export { bindUdpPort } from './adapters/udp-port.ts'
+export type {
+  ByteStream,
+  CloseReason,
+  Connection,
+  ConnectionSnapshot,
+  ConnectionStats,
+  ConnectOptions,
+  HostPort,
+  Listener,
+  PeerIdentity,
+  Transport,
+  TransportSnapshot,
+  VerifyPeer,
+} from './contract.ts'
+export type { DialerParts, DialOptions } from './driver/dialer.ts'
+export { Dialer } from './driver/dialer.ts'
+export type { DialerOptions, DialerSettings, OptionTable } from './options.ts'
+export { dialerOptions } from './options.ts'

@@ -1,0 +1,56 @@
+/** What `npm test` runs: everything that decides whether a change is good. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { program, run, type StageResult, stage } from './stage.ts'
+import { countTests } from './vitest-report.ts'
+
+const mayNotSkip = process.env.NODOSUM_NO_SKIP === '1'
+const scratch = mkdtempSync(join(tmpdir(), 'nodosum-test-'))
+
+async function unitTests(): Promise<{ passed: number; failed: number }> {
+  const report = join(scratch, 'vitest.json')
+  const { code } = await run('vitest', [
+    'run',
+    '--coverage',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
+  if (!existsSync(report)) return { passed: 0, failed: 1 }
+  const counts = countTests(report, mayNotSkip)
+  // Coverage below the threshold fails the run although every test passed.
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+}
+
+const results: StageResult[] = []
+results.push(await stage('check', () => program('node', ['tools/check/src/check.ts'])))
+results.push(await stage('tests, with coverage', unitTests))
+results.push(
+  await stage('build', () => program('pnpm', ['-r', '--workspace-concurrency=2', 'run', 'build'])),
+)
+results.push(await stage('packages', () => program('node', ['tools/check/src/check-packages.ts'])))
+results.push(
+  await stage('bazaar', () =>
+    program('node', ['-C', 'nodosum-source', 'apps/bazaar/src/main.ts', '--once'], {
+      timeoutMs: 180_000,
+    }),
+  ),
+)
+results.push(
+  await stage('benchmarks, briefly', () =>
+    program('node', ['-C', 'nodosum-source', 'benchmarks/src/main.ts', '--brief'], {
+      timeoutMs: 300_000,
+    }),
+  ),
+)
+rmSync(scratch, { recursive: true, force: true })
+
+const passed = results.reduce((sum, result) => sum + result.passed, 0)
+const failed = results.reduce((sum, result) => sum + result.failed, 0)
+process.stdout.write('\n')
+for (const { name, seconds, failed: bad } of results) {
+  process.stdout.write(`${bad === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds.toFixed(1)} s)\n`)
+}
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1

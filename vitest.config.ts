@@ -1,0 +1,22 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+const folders = ['packages', 'apps', 'tools']
+  .flatMap((parent) => (existsSync(parent) ? readdirSync(parent).map((name) => `${parent}/${name}`) : []))
+  .concat('benchmarks', 'chaos', 'docs')
+  .filter((folder) => existsSync(`${folder}/test`))
+
+export default defineConfig({
+  ssr: { resolve: { conditions: ['nodosum-source'] } },
+  test: {
+    projects: folders.map((folder) => ({
+      extends: true,
+      test: { name: folder.replace('packages/', ''), include: [`${folder}/test/**/*.test.ts`] },
+    })),
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      thresholds: { lines: 80, functions: 80, statements: 80, branches: 70 },
+    },
+  },
+})
