@@ -72,8 +72,9 @@ export interface ByteStream {
   onEnd: (() => void) | null
   /**
    * The stream died with this code: the peer reset it or stopped reading it, or the connection
-   * closed (then the code is the connection's). Called at most once, never after a `reset` of this
-   * end, never after both directions ended in order.
+   * closed (then the code is the connection's). Called at most once, also while paused, and at once
+   * when set on a stream that died before; never after a `reset` of this end, never after both
+   * directions ended in order.
    */
   onReset: ((code: number) => void) | null
   /** Stops `onData`, also when called inside `onData`; the peer is bounded by the window. */

@@ -77,7 +77,7 @@ class DirectoryDiscovery implements Discovery {
     const { recordsMax, addressesMax } = this.#limits
     const names = await readdir(this.#directory).catch((error: unknown) => error as Error)
     if (names instanceof Error) return { addresses: [], detail: this.#unreadable(names) }
-    const files = names.filter((name) => name.endsWith('.json') && !name.includes('.json.'))
+    const files = names.filter((name) => name.endsWith('.json'))
     const addresses = new AddressList(addressesMax)
     const passed = { self: 0, dead: 0, elsewhere: 0, malformed: 0 }
     for (const name of files.slice(0, recordsMax)) {

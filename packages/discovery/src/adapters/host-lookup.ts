@@ -16,6 +16,8 @@ export async function systemLookup(host: string): Promise<readonly string[]> {
 
 // The system's resolver runs on the 4 threads that also serve the file system.
 const atOnceMax = 2
+/** Most lookups under way, hanging ones of earlier looks included. */
+export const pendingLookupsMax = 64
 
 /**
  * Looks names up, each at most once at a time. A lookup cannot be cancelled: one that hangs keeps
@@ -54,6 +56,9 @@ export class HostLookup {
   #resolve(host: string): Promise<Resolved> {
     const pending = this.#pending.get(host)
     if (pending !== undefined) return pending
+    if (this.#pending.size === pendingLookupsMax) {
+      return Promise.resolve({ host, problem: `${pendingLookupsMax} earlier lookups still hang` })
+    }
     const started = this.#ask(host).finally(() => this.#pending.delete(host))
     this.#pending.set(host, started)
     return started

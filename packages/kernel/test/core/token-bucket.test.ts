@@ -66,6 +66,8 @@ describe('TokenBucket', () => {
     expect(bucket.tryTake(2_000)).toBe(false)
     expect(bucket.tryTake(10_999)).toBe(false)
     expect(bucket.tryTake(11_000)).toBe(true)
+    const full = new TokenBucket({ ratePerSecond: 1, burst: 5, nowMs: 10_000 })
+    expect(full.tryTake(2_000, 5)).toBe(true)
   })
 
   it.each([

@@ -24,6 +24,7 @@ describe('closestKey', () => {
   })
 
   it('prefers the nearer of two', () => {
+    expect(closestKey('prot', ['part', 'port'])).toBe('port')
     expect(closestKey('portx', ['portal', 'ports'])).toBe('ports')
     expect(closestKey('port', ['portMax', 'post', 'ports'])).toMatch(/^(post|ports)$/)
   })

@@ -42,12 +42,14 @@ export class QuicStream implements ByteStream {
   readonly id: number
   onWritable: (() => void) | null = null
   onEnd: (() => void) | null = null
-  onReset: ((code: number) => void) | null = null
   /** Kept by the connection: is it in the list of writers? */
   isListedWriter = false
   readonly #owner: StreamOwner
   readonly #queue = new ChunkQueue()
   #onData: ((chunk: Uint8Array) => void) | null = null
+  #onReset: ((code: number) => void) | null = null
+  /** The code of a death that nobody has been told of. */
+  #untoldReset: number | null = null
   #paused = false
   #sending: 'open' | 'ending' | 'ended' = 'open'
   /** `ended`: the end was read from the engine and waits for onEnd to be allowed. */
@@ -72,6 +74,18 @@ export class QuicStream implements ByteStream {
     const wasMissing = this.#onData === null
     this.#onData = callback
     if (wasMissing && callback !== null) this.#owner.wantsRead(this)
+  }
+
+  get onReset(): ((code: number) => void) | null {
+    return this.#onReset
+  }
+
+  set onReset(callback: ((code: number) => void) | null) {
+    this.#onReset = callback
+    const code = this.#untoldReset
+    if (callback === null || code === null) return
+    this.#untoldReset = null
+    this.#owner.deliver(callback, code)
   }
 
   /** True while there is somebody to take bytes now. */
@@ -195,6 +209,17 @@ export class QuicStream implements ByteStream {
     return bytes
   }
 
+  /** While nobody reads: takes no bytes, but notices that the peer reset the stream. */
+  peek(): void {
+    if (this.#isDead || this.#receiving !== 'open') return
+    try {
+      const read = this.#owner.engine.streamRecv(this.id, nothing)
+      if (read?.[1] === true) this.#receiving = 'ended'
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
   /** onEnd after the last onData, and not while paused. */
   deliverEnd(): void {
     if (this.#receiving !== 'ended' || !this.isReading) return
@@ -225,8 +250,8 @@ export class QuicStream implements ByteStream {
   die(code: number): void {
     if (this.#isDead) return
     this.#bury()
-    const callback = this.onReset
-    if (callback !== null) this.#owner.deliver(callback, code)
+    if (this.#onReset === null) this.#untoldReset = code
+    else this.#owner.deliver(this.#onReset, code)
   }
 
   #nextChunk(): Uint8Array {

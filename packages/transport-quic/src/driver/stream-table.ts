@@ -129,7 +129,11 @@ export class StreamTable implements StreamOwner {
     let isComplete = true
     for (const id of this.engine.readable()) {
       const stream = this.#streams.get(id) ?? this.#adopt(id)
-      if (stream === undefined || !stream.isReading) continue
+      if (stream === undefined) continue
+      if (!stream.isReading) {
+        stream.peek()
+        continue
+      }
       if (budget <= 0) return false
       const quantum = Math.min(readQuantumBytes, budget)
       const bytes = stream.receive(quantum)

@@ -1,0 +1,455 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isNodosumError } from '@nodosum/kernel'
+import { bindUdpPort, type CloseReason } from '@nodosum/transport'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { makeCertificates } from '../certificates.ts'
+import { collect, connectPair, startNode, type TestNode, until } from '../harness.ts'
+import { losing } from '../losing-port.ts'
+import { rawDial } from '../raw-client.ts'
+
+const certificates = makeCertificates()
+const first = certificates.issue('spiffe://test/nodosum/shop/first')
+const second = certificates.issue('spiffe://test/nodosum/shop/second')
+const directory = mkdtempSync(join(tmpdir(), 'nodosum-quic-child-'))
+const closers: (() => unknown)[] = []
+
+writeFileSync(join(directory, 'credentials.json'), JSON.stringify(second))
+
+afterAll(() => {
+  certificates.remove()
+  rmSync(directory, { recursive: true, force: true })
+})
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function start(options: Parameters<typeof startNode>[0]): Promise<TestNode> {
+  const node = await startNode(options)
+  closers.push(() => node.close())
+  return node
+}
+
+async function pairOf(...options: Parameters<typeof connectPair>): ReturnType<typeof connectPair> {
+  const pair = await connectPair(...options)
+  closers.push(() => pair.close())
+  return pair
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'resolved'
+  } catch (error) {
+    return isNodosumError(error) ? error.code : String(error)
+  }
+}
+
+/** Another process with a QUIC listener; the mode says what it does. */
+async function startChild(mode: string, options = {}): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(new URL('../child-node.ts', import.meta.url), [mode, directory], {
+    execArgv: ['-C', 'nodosum-source'],
+    env: { ...process.env, QUIC_OPTIONS: JSON.stringify(options) },
+  })
+  closers.push(() => child.kill('SIGKILL'))
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve((message as { port: number }).port))
+    child.once('exit', (code) => reject(new Error(`the child ended with ${code}`)))
+  })
+  return { child, port }
+}
+
+describe('connecting', () => {
+  it('times out on a port that never answers, naming it', async () => {
+    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => silent.close())
+    const node = await start({ credentials: first, options: { connectTimeoutMs: 200 } })
+    const started = performance.now()
+    const dial = node.transport.connect(silent.address)
+    expect(node.transport.snapshot().connections).toMatchObject([{ state: 'handshaking', peer: null }])
+    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(performance.now() - started).toBeLessThan(2_000)
+    await expect(dial).rejects.toThrow(`127.0.0.1:${silent.address.port}`)
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('can be aborted, before and while it dials', async () => {
+    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => silent.close())
+    const node = await start({ credentials: first })
+    const aborted = AbortSignal.abort()
+    expect(await codeOf(node.transport.connect(silent.address, { signal: aborted }))).toBe(
+      'ERR_NODOSUM_CANCELLED',
+    )
+    const controller = new AbortController()
+    const dial = node.transport.connect(silent.address, { signal: controller.signal })
+    setImmediate(() => controller.abort())
+    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CANCELLED')
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('rejects addresses that the engine would throw on', async () => {
+    const node = await start({ credentials: first })
+    for (const remote of [
+      { host: 'localhost', port: 5 },
+      { host: '127.0.0.1', port: 0 },
+      { host: '127.0.0.1', port: 70_000 },
+      { host: '::1', port: 5 },
+      { host: '', port: 5 },
+      { host: '999.1.1.1', port: 5 },
+    ]) {
+      expect(await codeOf(node.transport.connect(remote)), JSON.stringify(remote)).toBe(
+        'ERR_NODOSUM_CONFIG_INVALID',
+      )
+    }
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('is refused at the limit of connections, and possible again below it', async () => {
+    const a = await start({ credentials: first, options: { connectionsMax: 1 } })
+    const b = await start({ credentials: second })
+    await b.transport.listen(() => {})
+    const connection = await a.transport.connect(b.address)
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_LIMIT_CONNECTIONS')
+    await connection.close()
+    const again = await a.transport.connect(b.address)
+    expect(again.peer.nodeId).toBe('second')
+  })
+})
+
+describe('accepting', () => {
+  it('happens only while somebody listens', async () => {
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    const b = await start({ credentials: second })
+    const listener = await b.transport.listen(() => {})
+    expect(listener.address).toEqual(b.address)
+    expect(await codeOf(b.transport.listen(() => {}))).toBe('ERR_NODOSUM_LISTEN_FAILED')
+    await a.transport.connect(b.address)
+    await listener.close()
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    await b.transport.listen(() => {})
+    await a.transport.connect(b.address)
+  })
+
+  it('ignores dials beyond the connection limit and counts them', async () => {
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    const b = await start({ credentials: second, options: { connectionsMax: 1 } })
+    await b.transport.listen(() => {})
+    await a.transport.connect(b.address)
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(b.transport.snapshot().counters.refusedConnectionLimit).toBeGreaterThan(0)
+  })
+
+  it('keeps a bounded number of half-open connections and lets them expire', async () => {
+    const options = { halfOpenMax: 3, connectTimeoutMs: 300 }
+    const node = await start({ credentials: second, options })
+    await node.transport.listen(() => {})
+    for (let index = 0; index < 5; index += 1) {
+      const raw = await rawDial(node.address, {
+        caPem: certificates.caPem,
+        protocol: 'nodosum/1',
+        isMute: true,
+      })
+      closers.push(() => raw.close())
+    }
+    await until('two were refused', () => {
+      const { counters, connections } = node.transport.snapshot()
+      return connections.length === 3 && counters.refusedHalfOpenLimit === 2
+    })
+    await until('all expired', () => node.transport.snapshot().connections.length === 0)
+    const a = await start({ credentials: first })
+    await a.transport.connect(node.address)
+  })
+
+  it('limits the rate of handshakes', async () => {
+    const options = { acceptsPerSecond: 1, acceptBurst: 2 }
+    const node = await start({ credentials: second, options })
+    await node.transport.listen(() => {})
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    await a.transport.connect(node.address)
+    await a.transport.connect(node.address)
+    expect(await codeOf(a.transport.connect(node.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(node.transport.snapshot().counters.refusedAcceptRate).toBeGreaterThan(0)
+  })
+
+  it('is not disturbed by garbage, also not by garbage that looks like QUIC', async () => {
+    const node = await start({ credentials: second })
+    await node.transport.listen(() => {})
+    const noise = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => noise.close())
+    let sent = 0
+    const send = (bytes: Buffer): void => {
+      noise.send(bytes, node.address)
+      sent += 1
+    }
+    for (let round = 0; round < 300; round += 1) {
+      send(Buffer.concat([Buffer.of(0x40), randomBytes(round)]))
+      send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 20), randomBytes(round)]))
+      send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 8), randomBytes(1_300)]))
+      send(Buffer.concat([Buffer.of(0xc0), randomBytes(1_300)]))
+      if (round % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until('all were seen', () => (node.transport.snapshot().counters.packets ?? 0) >= sent - 50)
+    expect(node.transport.snapshot().counters.accepted).toBeLessThanOrEqual(300)
+    const a = await start({ credentials: first })
+    const connection = await a.transport.connect(node.address)
+    expect(connection.peer.nodeId).toBe('second')
+  })
+
+  it('drops packets of a connection that come from another address', async () => {
+    const { dialer, acceptor, nodes } = await pairOf(
+      { credentials: first },
+      { credentials: second },
+    )
+    const captured: Buffer[] = []
+    const thief = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => thief.close())
+    const [a, b] = nodes
+    const original = b.udp.onQuic
+    b.udp.onQuic = (bytes, from) => {
+      captured.push(Buffer.from(bytes))
+      original?.(bytes, from)
+    }
+    dialer.openStream().write(Buffer.from('x'))
+    await until('a packet', () => captured.length > 0)
+    thief.send(captured[0] as Buffer, b.address)
+    await until('dropped', () => b.transport.snapshot().counters.droppedForeignPath === 1)
+    expect(acceptor.remote).toEqual(a.address)
+  })
+})
+
+describe('closing', () => {
+  it('loses nothing that was written before', async () => {
+    const { dialer, acceptor } = await pairOf({ credentials: first }, { credentials: second })
+    const received = new Promise<number>((resolve) => {
+      acceptor.onStream = (stream) => {
+        let length = 0
+        stream.onData = (chunk) => {
+          length += chunk.length
+        }
+        stream.onEnd = () => resolve(length)
+      }
+    })
+    const stream = dialer.openStream()
+    for (let index = 0; index < 200; index += 1) stream.write(Buffer.alloc(50_000))
+    stream.end()
+    const closing = dialer.close({ code: 0, reason: 'done' })
+    expect(stream.write(Buffer.alloc(1))).toBe(false)
+    expect(() => dialer.openStream()).toThrow(/dial again/)
+    await closing
+    expect(await received).toBe(10_000_000)
+    expect(await acceptor.closed).toEqual({ code: 0, reason: 'done', remote: true, error: null })
+    expect(await dialer.closed).toEqual({ code: 0, reason: 'done', remote: false, error: null })
+  })
+
+  it('loses nothing on a network that loses packets', async () => {
+    const wrap = losing(0.05)
+    const { dialer, acceptor } = await pairOf(
+      { credentials: first, wrap, options: { closeTimeoutMs: 20_000 } },
+      { credentials: second, wrap },
+    )
+    let length = 0
+    acceptor.onStream = (stream) => {
+      stream.onData = (chunk) => {
+        length += chunk.length
+      }
+    }
+    const stream = dialer.openStream()
+    for (let index = 0; index < 20; index += 1) stream.write(Buffer.alloc(50_000))
+    await dialer.close({ code: 3, reason: 'moving' })
+    const reason = await acceptor.closed
+    expect(length).toBe(1_000_000)
+    expect(reason).toMatchObject({ code: 3, reason: 'moving', remote: true })
+    expect(reason.error?.code).toBe('ERR_NODOSUM_CONNECTION_LOST')
+  }, 30_000)
+
+  it('takes one round trip when there is nothing to flush', async () => {
+    const { dialer } = await pairOf({ credentials: first }, { credentials: second })
+    const started = performance.now()
+    await dialer.close()
+    expect(performance.now() - started).toBeLessThan(500)
+  })
+
+  it('gives up waiting for a reader that does not read', async () => {
+    const { dialer, acceptor } = await pairOf(
+      { credentials: first, options: { closeTimeoutMs: 200 } },
+      { credentials: second, options: { streamWindowBytes: 65_536 } },
+    )
+    acceptor.onStream = (stream) => stream.pause()
+    const stream = dialer.openStream()
+    const resets: number[] = []
+    stream.onReset = (code) => resets.push(code)
+    stream.write(Buffer.alloc(1_000_000))
+    const started = performance.now()
+    await dialer.close({ code: 9 })
+    expect(performance.now() - started).toBeGreaterThanOrEqual(190)
+    expect(performance.now() - started).toBeLessThan(1_500)
+    expect(resets).toEqual([9])
+    expect((await acceptor.closed).code).toBe(9)
+  })
+
+  it('tells every open stream and onClosed, also when it is set later', async () => {
+    const { dialer, acceptor } = await pairOf({ credentials: first }, { credentials: second })
+    const codes: number[] = []
+    const surfaced: Promise<void> = new Promise((resolve) => {
+      acceptor.onStream = (stream) => {
+        stream.onReset = (code) => codes.push(code)
+        stream.onData = () => resolve()
+      }
+    })
+    const stream = dialer.openStream()
+    stream.onReset = (code) => codes.push(code)
+    stream.write(Buffer.from('x'))
+    await surfaced
+    const reasons: CloseReason[] = []
+    acceptor.onClosed = (reason) => reasons.push(reason)
+    await dialer.close({ code: 5, reason: 'why not' })
+    await acceptor.closed
+    acceptor.onClosed = (reason) => reasons.push(reason)
+    expect(codes).toEqual([5, 5])
+    expect(reasons.map((reason) => reason.reason)).toEqual(['why not', 'why not'])
+    expect(() => acceptor.openStream()).toThrow(/closed/)
+  })
+
+  it('cuts a long reason at 128 bytes, between characters', async () => {
+    const { dialer, acceptor } = await pairOf({ credentials: first }, { credentials: second })
+    await dialer.close({ code: 1, reason: `x${'ä'.repeat(100)}` })
+    const { reason } = await acceptor.closed
+    expect(reason).toBe(`x${'ä'.repeat(63)}`)
+    expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(128)
+  })
+
+  it('refuses a code that the engine would abort on', async () => {
+    const { dialer } = await pairOf({ credentials: first }, { credentials: second })
+    expect(() => dialer.close({ code: -1 })).toThrow(/2\^53-1/)
+    expect(() => dialer.close({ code: 2 ** 62 })).toThrow(/2\^53-1/)
+  })
+
+  it('ends only the connection whose callback threw', async () => {
+    const { dialer, acceptor, nodes } = await pairOf(
+      { credentials: first },
+      { credentials: second },
+    )
+    const other = await nodes[0].transport.connect(nodes[1].address)
+    acceptor.onStream = () => {
+      throw new Error('a bug of the application')
+    }
+    dialer.openStream().write(Buffer.from('x'))
+    const reason = await acceptor.closed
+    expect(reason.error?.code).toBe('ERR_NODOSUM_CONNECTION_LOST')
+    expect((await dialer.closed).remote).toBe(true)
+    expect(other.openStream().write(Buffer.from('x'))).toBe(true)
+    expect(nodes[0].transport.snapshot().connections).toHaveLength(1)
+  })
+
+  it('of the transport ends every connection and every dial, and later calls fail', async () => {
+    const { dialer, acceptor, nodes } = await pairOf(
+      { credentials: first },
+      { credentials: second },
+    )
+    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => silent.close())
+    const [a] = nodes
+    const dial = codeOf(a.transport.connect(silent.address))
+    await a.transport.close()
+    expect(await dial).toBe('ERR_NODOSUM_SHUT_DOWN')
+    expect((await dialer.closed).remote).toBe(false)
+    expect((await acceptor.closed).error).toBeNull()
+    expect(await codeOf(a.transport.connect(silent.address))).toBe('ERR_NODOSUM_SHUT_DOWN')
+    expect(await codeOf(a.transport.listen(() => {}))).toBe('ERR_NODOSUM_SHUT_DOWN')
+    expect(a.udp.onQuic).toBeNull()
+    await a.transport.close()
+  })
+
+  it('leaves nothing behind: a process that closes everything ends by itself', async () => {
+    const { child, port } = await startChild('echo-then-close')
+    const node = await start({ credentials: first })
+    const connection = await node.transport.connect({ host: '127.0.0.1', port })
+    const stream = connection.openStream()
+    const answer = collect(stream)
+    stream.write(Buffer.from('hello'))
+    stream.end()
+    expect((await answer).toString()).toBe('hello')
+    const exit = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    child.send('close')
+    expect(await exit).toBe(0)
+    expect((await connection.closed).remote).toBe(true)
+  }, 15_000)
+})
+
+describe('trouble', () => {
+  it('of a peer killed in the middle of writing is noticed within the idle timeout', async () => {
+    const { child, port } = await startChild('write-forever')
+    const node = await start({
+      credentials: first,
+      options: { idleTimeoutMs: 1_500, keepAliveMs: 500 },
+    })
+    const connection = await node.transport.connect({ host: '127.0.0.1', port })
+    let received = 0
+    const resets: number[] = []
+    connection.onStream = (stream) => {
+      stream.onData = (chunk) => {
+        received += chunk.length
+      }
+      stream.onReset = (code) => resets.push(code)
+    }
+    await until('it writes', () => received > 5_000_000)
+    child.kill('SIGKILL')
+    const killed = performance.now()
+    const reason = await connection.closed
+    expect(reason.remote).toBe(false)
+    expect(reason.error?.code).toBe('ERR_NODOSUM_CONNECTION_LOST')
+    expect(reason.error?.message).toContain('silent')
+    expect(performance.now() - killed).toBeLessThan(3_000)
+    expect(resets).toHaveLength(1)
+  }, 20_000)
+
+  it('of an idle connection does not exist: it is kept alive', async () => {
+    const options = { idleTimeoutMs: 1_000, keepAliveMs: 250 }
+    const { dialer, acceptor } = await pairOf(
+      { credentials: first, options },
+      { credentials: second, options },
+    )
+    await new Promise((resolve) => setTimeout(resolve, 2_500))
+    const arrived = new Promise<string>((resolve) => {
+      acceptor.onStream = (stream) => {
+        stream.onData = (chunk) => resolve(Buffer.from(chunk).toString())
+      }
+    })
+    dialer.openStream().write(Buffer.from('still there'))
+    expect(await arrived).toBe('still there')
+  }, 10_000)
+
+  it('of an event loop that stands still beyond the idle timeout kills no connection', async () => {
+    const { port } = await startChild('echo', { idleTimeoutMs: 3_000, keepAliveMs: 1_500 })
+    const node = await start({
+      credentials: first,
+      options: { idleTimeoutMs: 3_000, keepAliveMs: 1_500 },
+    })
+    const connection = await node.transport.connect({ host: '127.0.0.1', port })
+    const stream = connection.openStream()
+    let echoed = 0
+    stream.onData = (chunk) => {
+      echoed += chunk.length
+    }
+    stream.write(Buffer.alloc(100))
+    await until('the first echo', () => echoed === 100)
+    // The peer pings after 1.5 s and waits 3 s from then on; our own idle timer ends before.
+    block(3_600)
+    stream.write(Buffer.alloc(100))
+    await until('the second echo', () => echoed === 200, 5_000)
+    expect(node.transport.snapshot().counters.deferredTimers).toBeGreaterThan(0)
+    expect(connection.stats().streams).toBe(1)
+  }, 20_000)
+})
+
+function block(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end) {
+    // On purpose: nothing else of this process runs.
+  }
+}
+

@@ -1,0 +1,411 @@
+import { createHash } from 'node:crypto'
+import { isNodosumError } from '@nodosum/kernel'
+import type { ByteStream } from '@nodosum/transport'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { QuicOptions } from '../../src/options.ts'
+import { makeCertificates } from '../certificates.ts'
+import { collect, connectPair, type Pair, until } from '../harness.ts'
+import { losing } from '../losing-port.ts'
+
+const certificates = makeCertificates()
+const first = certificates.issue('spiffe://test/nodosum/shop/first')
+const second = certificates.issue('spiffe://test/nodosum/shop/second')
+let pair: Pair
+
+afterAll(() => certificates.remove())
+afterEach(() => pair.close())
+
+async function connect(options: QuicOptions = {}, lossRate = 0): Promise<void> {
+  const wrap = lossRate > 0 ? losing(lossRate) : undefined
+  pair = await connectPair(
+    { credentials: first, options, ...(wrap && { wrap }) },
+    { credentials: second, options, ...(wrap && { wrap }) },
+  )
+}
+
+/** The next stream that the acceptor gets. */
+function nextStream(): Promise<ByteStream> {
+  return new Promise((resolve) => {
+    pair.acceptor.onStream = resolve
+  })
+}
+
+function echoEverything(): void {
+  pair.acceptor.onStream = (stream) => {
+    stream.onData = (chunk) => stream.write(chunk)
+    stream.onEnd = () => stream.end()
+  }
+}
+
+describe('byte streams', () => {
+  beforeEach(() => connect())
+
+  it('carry bytes both ways and end each direction on its own', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    stream.write(Buffer.from('question'))
+    stream.end()
+    const remote = await arrived
+    expect(remote.id).toBe(stream.id)
+    expect((await collect(remote)).toString()).toBe('question')
+    // The dialer's half is closed, the other one still works.
+    remote.write(Buffer.from('answer'))
+    remote.end()
+    expect((await collect(stream)).toString()).toBe('answer')
+    expect(stream.write(Buffer.from('late'))).toBe(false)
+    await until('both ends forget the stream', () => pair.dialer.stats().streams === 0)
+    await until('both ends forget the stream', () => pair.acceptor.stats().streams === 0)
+  })
+
+  it('can be opened by the acceptor too', async () => {
+    const arrived = new Promise<ByteStream>((resolve) => {
+      pair.dialer.onStream = resolve
+    })
+    const stream = pair.acceptor.openStream()
+    stream.write(Buffer.from('hello'))
+    stream.end()
+    expect((await collect(await arrived)).toString()).toBe('hello')
+  })
+
+  it('end without any byte', async () => {
+    const arrived = nextStream()
+    pair.dialer.openStream().end()
+    expect(await collect(await arrived)).toHaveLength(0)
+  })
+
+  it('that came before onStream was set are delivered when it is', async () => {
+    pair.dialer.openStream().write(Buffer.from('early'))
+    await until('the stream is known', () => pair.acceptor.stats().streams === 1)
+    const remote = await nextStream()
+    const text = new Promise<string>((resolve) => {
+      remote.onData = (chunk) => resolve(Buffer.from(chunk).toString())
+    })
+    expect(await text).toBe('early')
+  })
+
+  it('keep the order of many small chunks, which travel together', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    const expected: string[] = []
+    for (let index = 0; index < 20_000; index += 1) {
+      const text = `${index};`
+      expected.push(text)
+      stream.write(Buffer.from(text))
+    }
+    stream.end()
+    expect((await collect(await arrived)).toString()).toBe(expected.join(''))
+  })
+
+  it('keep received chunks valid after the callback', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    for (let index = 0; index < 200; index += 1) stream.write(Buffer.alloc(5_000, index))
+    stream.end()
+    const bytes = await collect(await arrived)
+    expect(bytes).toHaveLength(1_000_000)
+    for (let index = 0; index < 200; index += 1) {
+      expect(bytes.subarray(index * 5_000, (index + 1) * 5_000).every((b) => b === index)).toBe(true)
+    }
+  })
+
+  it('that the peer resets report its code once and accept nothing more', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    const codes: number[] = []
+    stream.onReset = (code) => codes.push(code)
+    stream.write(Buffer.from('x'))
+    const remote = await arrived
+    remote.reset(77)
+    await until('the reset arrives', () => codes.length > 0)
+    expect(codes).toEqual([77])
+    expect(stream.write(Buffer.from('y'))).toBe(false)
+    expect(remote.write(Buffer.from('y'))).toBe(false)
+    expect(stream.bufferedBytes).toBe(0)
+    await until('both forget it', () => pair.dialer.stats().streams === 0)
+    expect(pair.acceptor.stats().streams).toBe(0)
+  })
+
+  it('that were only opened and then reset still reach the peer as reset', async () => {
+    const arrived = nextStream()
+    pair.dialer.openStream().reset(5)
+    const remote = await arrived
+    const code = new Promise<number>((resolve) => {
+      remote.onReset = resolve
+      remote.onData = () => {}
+    })
+    expect(await code).toBe(5)
+  })
+
+  it('throw for a reset code that the engine would abort on', () => {
+    const stream = pair.dialer.openStream()
+    expect(() => stream.reset(-1)).toThrow(/2\^53-1/)
+    expect(() => stream.reset(2 ** 60)).toThrow(/2\^53-1/)
+    expect(() => stream.reset(1.5)).toThrow(/2\^53-1/)
+  })
+
+  it('learn that nobody reads any more although the peer had ended its direction', async () => {
+    await pair.close()
+    await connect({ keepAliveMs: 250, idleTimeoutMs: 2_000 })
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    stream.write(Buffer.from('x'))
+    const remote = await arrived
+    const ended = collect(stream)
+    remote.end()
+    await ended
+    const codes: number[] = []
+    stream.onReset = (code) => codes.push(code)
+    remote.reset(9)
+    await until('the dialer notices', () => codes.length > 0)
+    expect(pair.dialer.stats().streams).toBe(0)
+  })
+
+  it('survive 2,000 one after another, each answered', async () => {
+    echoEverything()
+    for (let index = 0; index < 2_000; index += 1) {
+      const stream = pair.dialer.openStream()
+      const answer = collect(stream)
+      stream.write(Buffer.from(`number ${index}`))
+      stream.end()
+      expect((await answer).toString()).toBe(`number ${index}`)
+    }
+    await until('none is left', () => pair.acceptor.stats().streams === 0)
+  }, 30_000)
+
+  it('survive 200 at once', async () => {
+    echoEverything()
+    const answers = Array.from({ length: 200 }, async (_, index) => {
+      const stream = pair.dialer.openStream()
+      const answer = collect(stream)
+      for (let part = 0; part < 10; part += 1) stream.write(Buffer.alloc(2_000, index))
+      stream.end()
+      const bytes = await answer
+      expect(bytes).toHaveLength(20_000)
+      expect(bytes.every((byte) => byte === index)).toBe(true)
+    })
+    await Promise.all(answers)
+  })
+
+  it('survive 5,000 resets, which give their credit back', async () => {
+    pair.acceptor.onStream = (stream) => {
+      stream.onData = () => stream.reset(1)
+    }
+    for (let index = 0; index < 5_000; index += 1) {
+      const stream = pair.dialer.openStream()
+      const dead = new Promise<void>((resolve) => {
+        stream.onReset = () => resolve()
+      })
+      stream.write(Buffer.from('x'))
+      await dead
+    }
+    expect(pair.dialer.stats().streams).toBe(0)
+  }, 30_000)
+
+  it('carry 64 MiB through one, byte for byte', async () => {
+    const total = 64 * 1024 * 1024
+    const sent = createHash('sha256')
+    const received = createHash('sha256')
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    let written = 0
+    const pump = (): void => {
+      while (written < total) {
+        const chunk = Buffer.alloc(60_000 + (written % 7_000), written % 251).subarray(
+          0,
+          Math.min(total - written, 67_000),
+        )
+        sent.update(chunk)
+        written += chunk.length
+        if (!stream.write(chunk)) return
+      }
+      stream.end()
+    }
+    stream.onWritable = pump
+    pump()
+    const remote = await arrived
+    let length = 0
+    const ended = new Promise<void>((resolve) => {
+      remote.onEnd = resolve
+    })
+    remote.onData = (chunk) => {
+      length += chunk.length
+      received.update(chunk)
+    }
+    await ended
+    expect(length).toBe(total)
+    expect(received.digest('hex')).toBe(sent.digest('hex'))
+  }, 60_000)
+})
+
+describe('backpressure', () => {
+  const window = 65_536
+  const options = { streamWindowBytes: window, streamBufferBytes: 100_000 }
+  beforeEach(() => connect(options))
+
+  it('stops the writer when the reader is paused, and lets it continue', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    let writables = 0
+    stream.onWritable = () => {
+      writables += 1
+    }
+    stream.write(Buffer.alloc(10))
+    const remote = await arrived
+    let received = 0
+    remote.onData = (chunk) => {
+      received += chunk.length
+    }
+    await until('the first bytes', () => received === 10)
+    remote.pause()
+    let written = 10
+    while (stream.write(Buffer.alloc(10_000, 1))) written += 10_000
+    written += 10_000
+    // The window takes what it can; then nothing moves any more.
+    await until('the window is full', () => stream.bufferedBytes <= written - window + 20_000)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(received).toBe(10)
+    expect(stream.bufferedBytes).toBeGreaterThan(options.streamBufferBytes / 2 - window)
+    const held = pair.acceptor.stats().receivedBytes
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(pair.acceptor.stats().receivedBytes - held).toBeLessThan(2_000)
+    remote.resume()
+    await until('everything arrives', () => received === written)
+    expect(writables).toBeGreaterThan(0)
+    expect(stream.write(Buffer.alloc(1))).toBe(true)
+  })
+
+  it('bounds what a paused reader can be sent to the stream window', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    for (let index = 0; index < 100; index += 1) stream.write(Buffer.alloc(10_000))
+    const remote = await arrived
+    await until('nothing moves', () => stream.bufferedBytes === 1_000_000 - window)
+    expect(remote.bufferedBytes).toBe(0)
+    await collectAndEnd(remote, stream, 1_000_000)
+  })
+
+  it('lets a fast reader go on beside a slow one', async () => {
+    const streams: ByteStream[] = []
+    pair.acceptor.onStream = (stream) => streams.push(stream)
+    const slow = pair.dialer.openStream()
+    const fast = pair.dialer.openStream()
+    slow.write(Buffer.alloc(500_000))
+    fast.write(Buffer.alloc(4_000_000, 2))
+    fast.end()
+    await until('both arrived', () => streams.length === 2)
+    const remoteSlow = streams.find((stream) => stream.id === slow.id) as ByteStream
+    const remoteFast = streams.find((stream) => stream.id === fast.id) as ByteStream
+    remoteSlow.pause()
+    remoteSlow.onData = () => {
+      throw new Error('the slow one is paused')
+    }
+    expect(await collect(remoteFast)).toHaveLength(4_000_000)
+    expect(slow.bufferedBytes).toBeGreaterThan(300_000)
+  })
+
+  it('takes effect before the next onData when pause is called inside one', async () => {
+    const arrived = nextStream()
+    const stream = pair.dialer.openStream()
+    stream.write(Buffer.alloc(60_000))
+    stream.end()
+    const remote = await arrived
+    let calls = 0
+    let received = 0
+    let ended = false
+    remote.onEnd = () => {
+      ended = true
+    }
+    remote.onData = (chunk) => {
+      calls += 1
+      received += chunk.length
+      remote.pause()
+    }
+    let resumes = 0
+    while (!ended) {
+      const before = calls
+      await until('a chunk or the end', () => calls > before || ended || resumes === 0)
+      expect(calls).toBeLessThanOrEqual(resumes + 1)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(calls).toBeLessThanOrEqual(resumes + 1)
+      if (received === 60_000) expect(ended).toBe(false)
+      resumes += 1
+      remote.resume()
+      await until('progress', () => calls > before || ended)
+      if (received === 60_000) {
+        remote.resume()
+        await until('the end', () => ended)
+      }
+    }
+    expect(received).toBe(60_000)
+  })
+
+  it('resets a stream whose writer ignores every false', async () => {
+    await pair.close()
+    await connect({ streamBufferBytes: 16_384, streamBufferBytesMax: 1_048_576 })
+    const stream = pair.dialer.openStream()
+    let code: number | null = null
+    stream.onReset = (given) => {
+      code = given
+    }
+    for (let index = 0; index < 200 && code === null; index += 1) stream.write(Buffer.alloc(10_000))
+    expect(code).not.toBeNull()
+    expect(stream.bufferedBytes).toBe(0)
+    expect(pair.dialer.openStream().write(Buffer.alloc(10))).toBe(true)
+  })
+})
+
+describe('stream limits', () => {
+  it('refuse a stream of this end with a coded error, and recover', async () => {
+    await connect({ streamsMax: 8 })
+    echoEverything()
+    const streams = Array.from({ length: 8 }, () => pair.dialer.openStream())
+    let code: string | undefined
+    try {
+      pair.dialer.openStream()
+    } catch (error) {
+      code = isNodosumError(error) ? error.code : undefined
+    }
+    expect(code).toBe('ERR_NODOSUM_LIMIT_STREAMS')
+    const answer = collect(streams[0] as ByteStream)
+    streams[0]?.end()
+    await answer
+    expect(pair.dialer.openStream().id).toBe(32)
+  })
+
+  it('reset a stream of the peer that is one too many', async () => {
+    pair = await connectPair(
+      { credentials: first },
+      { credentials: second, options: { streamsMax: 8 } },
+    )
+    const streams: ByteStream[] = []
+    pair.acceptor.onStream = (stream) => streams.push(stream)
+    const opened = Array.from({ length: 9 }, () => pair.dialer.openStream())
+    const resets: number[] = []
+    for (const stream of opened) {
+      stream.onReset = () => resets.push(stream.id)
+      stream.write(Buffer.from('x'))
+    }
+    await until('one is refused', () => resets.length === 1)
+    expect(streams).toHaveLength(8)
+  })
+})
+
+describe('a network that loses packets', () => {
+  it('delays bytes, but neither loses nor repeats them', async () => {
+    await connect({}, 0.03)
+    echoEverything()
+    const stream = pair.dialer.openStream()
+    const echoed = collect(stream)
+    const bytes = Buffer.alloc(3_000_000)
+    for (let index = 0; index < bytes.length; index += 1) bytes[index] = (index * 31) % 253
+    stream.write(bytes)
+    stream.end()
+    expect(Buffer.compare(await echoed, bytes)).toBe(0)
+    expect(pair.dialer.stats().lostPackets).toBeGreaterThan(0)
+  }, 30_000)
+})
+
+async function collectAndEnd(remote: ByteStream, local: ByteStream, length: number): Promise<void> {
+  local.end()
+  expect(await collect(remote)).toHaveLength(length)
+}
