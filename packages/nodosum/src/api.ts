@@ -1,5 +1,3 @@
-import type { Logger } from '@nodosum/kernel'
-
 /** What a node knows of one member. */
 export interface Member {
   readonly nodeId: string
@@ -95,10 +93,7 @@ export interface Lane {
   send(to: Target, payload: Payload, options?: SendOptions): Promise<void>
   /** `accepted`, or the code of the refusal. Never waits and never throws for a full buffer. */
   trySend(to: string, payload: Payload): 'accepted' | string
-  broadcast(
-    payload: Payload,
-    options?: BroadcastOptions,
-  ): Promise<ReadonlyMap<string, Outcome>>
+  broadcast(payload: Payload, options?: BroadcastOptions): Promise<ReadonlyMap<string, Outcome>>
 }
 
 export interface Application extends Omit<Lane, 'name'> {
@@ -179,5 +174,3 @@ export interface Metrics {
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
 }
-
-export type { Logger }

@@ -5,7 +5,8 @@ const signals = ['SIGTERM', 'SIGINT'] as const
 
 /**
  * Drains and closes the node when the process gets SIGTERM or SIGINT, then lets the process end
- * by that signal, as it would have without this call. A second signal ends it at once.
+ * by that signal, as it would have without this call. A second signal ends it at once. Where other
+ * listeners for the signal are registered, ending the process is left to them.
  *
  * @param options.deadlineMs How long draining may take, 30 seconds unless told.
  * @returns a function that takes the signal handlers off again.
@@ -27,7 +28,8 @@ export function closeOnSignals(node: Node, options: { deadlineMs?: number } = {}
   }
   const finish = (signal: NodeJS.Signals): void => {
     release()
-    process.kill(process.pid, signal)
+    // Somebody else who listens has heard the signal already, and decides when the process ends.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
   }
   for (const signal of signals) process.on(signal, handler)
   void node.closed.then(() => {

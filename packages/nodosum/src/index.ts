@@ -24,5 +24,10 @@ export type {
 } from './api.ts'
 export { closeOnSignals } from './close-on-signals.ts'
 export { createNode } from './create-node.ts'
-export { type FindSeeds, type IdentityOptions, type NodeOptions, nodeOptions } from './node-options.ts'
+export {
+  type FindSeeds,
+  type IdentityOptions,
+  type NodeOptions,
+  nodeOptions,
+} from './node-options.ts'
 export { anyNode, ownerOf } from './targets.ts'

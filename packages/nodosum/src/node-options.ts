@@ -13,7 +13,10 @@ const seeds = z.array(z.string()).max(64)
 const identity = z.strictObject({
   certificateFile: z.string().optional().describe('PEM file of the certificate and its chain.'),
   keyFile: z.string().optional().describe('PEM file of its private key.'),
-  caFile: z.string().optional().describe('PEM file of the CA, or of several while one is replaced.'),
+  caFile: z
+    .string()
+    .optional()
+    .describe('PEM file of the CA, or of several while one is replaced.'),
   certificate: z.string().optional().describe('PEM text instead of certificateFile.'),
   key: z.string().optional().describe('PEM text instead of keyFile.'),
   ca: z.string().optional().describe('PEM text instead of caFile.'),
@@ -119,7 +122,9 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .optional()
       .describe('In profile development: 127.0.0.1 and port 0.'),
     advertise: z
-      .strictObject({ host: z.string().describe('The IP address at which others reach this node.') })
+      .strictObject({
+        host: z.string().describe('The IP address at which others reach this node.'),
+      })
       .optional()
       .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
     discovery: z
@@ -153,14 +158,21 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .min(1)
       .max(8)
       .optional()
-      .describe('From generateGossipKey(). The first seals, all open. Required except in profile development.'),
-    tags: z.record(z.string().max(64), z.string().max(256)).default({}).describe('Seen by members.'),
+      .describe(
+        'From generateGossipKey(). The first seals, all open. Required except in profile development.',
+      ),
+    tags: z
+      .record(z.string().max(64), z.string().max(256))
+      .default({})
+      .describe('Seen by members.'),
     dataDirectory: z.string().optional().describe('Keeps the node id, if it has to be made up.'),
     developmentDirectory: z
       .string()
       .optional()
       .describe('Where profile development keeps what its nodes share. Default: per user.'),
-    logger: z.custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child').optional(),
+    logger: z
+      .custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child')
+      .optional(),
     signal: z.instanceof(AbortSignal).optional().describe('Gives up joining when it aborts.'),
     layers: z
       .strictObject({

@@ -1,4 +1,10 @@
 import {
+  type Discovery,
+  developmentDirectoryDiscovery,
+  functionDiscovery,
+  seedsDiscovery,
+} from '@nodosum/discovery'
+import {
   type BootId,
   type ClusterName,
   type Logger,
@@ -7,12 +13,6 @@ import {
   newBootId,
 } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
-import {
-  type Discovery,
-  developmentDirectoryDiscovery,
-  functionDiscovery,
-  seedsDiscovery,
-} from '@nodosum/discovery'
 import { MembershipService } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
 import { createGossipSeal, createPeerVerifier, type GossipSeal } from '@nodosum/security'
@@ -62,7 +62,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const logger = root.child({ cluster, node_id: nodeId })
 
   const isDevelopment = config.profile === 'development'
-  const listen = config.listen ?? { host: isDevelopment ? '127.0.0.1' : '0.0.0.0', port: isDevelopment ? 0 : 6_969 }
+  const listen = config.listen ?? {
+    host: isDevelopment ? '127.0.0.1' : '0.0.0.0',
+    port: isDevelopment ? 0 : 6_969,
+  }
   if (isDevelopment && listen.host !== '127.0.0.1' && listen.host !== '::1') {
     const message = `listen.host: profile development listens on loopback only, not ${listen.host}`
     throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)

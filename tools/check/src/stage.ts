@@ -12,11 +12,12 @@ export interface StageResult {
 export function run(
   command: string,
   args: readonly string[],
-  options: { env?: Readonly<Record<string, string>>; timeoutMs?: number; quiet?: boolean } = {},
+  options: { env?: Readonly<Record<string, string>>; timeoutMs?: number; quiet?: boolean; cwd?: string } = {},
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: { ...process.env, ...options.env },
       timeout: options.timeoutMs ?? 900_000,
       killSignal: 'SIGKILL',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 
 /** As much of vitest's JSON report as counts. */
 interface Report {
@@ -10,20 +11,34 @@ interface Report {
     readonly name: string
     readonly status: string
     readonly message?: string
+    readonly assertionResults: readonly { readonly title: string; readonly status: string }[]
   }[]
+}
+
+function readReport(file: string): Report {
+  return JSON.parse(readFileSync(file, 'utf8')) as Report
 }
 
 /** Counts of a vitest run; a file that could not be loaded is a failure, and so may a skip be. */
 export function countTests(
   file: string,
   skippingIsFailing: boolean,
-): { passed: number; failed: number } {
-  const report = JSON.parse(readFileSync(file, 'utf8')) as Report
+): { passed: number; failed: number; skipped: number } {
+  const report = readReport(file)
   const skipped = report.numPendingTests + report.numTodoTests
   const brokenFiles = report.testResults.filter(
     ({ status, message }) => status === 'failed' && (message ?? '') !== '',
   ).length
-  if (skipped > 0) process.stdout.write(`${skipped} tests were skipped\n`)
   const failed = Math.max(report.numFailedTests, brokenFiles) + (skippingIsFailing ? skipped : 0)
-  return { passed: report.numPassedTests, failed }
+  return { passed: report.numPassedTests, failed, skipped }
+}
+
+/** Titles of the tests that passed, by file relative to the root. */
+export function passedTests(file: string, root: string): Map<string, Set<string>> {
+  return new Map(
+    readReport(file).testResults.map(({ name, assertionResults }) => {
+      const passed = assertionResults.filter(({ status }) => status === 'passed')
+      return [relative(root, name), new Set(passed.map(({ title }) => title))]
+    }),
+  )
 }
