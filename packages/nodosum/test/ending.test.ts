@@ -1,0 +1,154 @@
+import { readdirSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { Node } from '../src/index.ts'
+import { type MemberProcess, ready, startMember } from './member-process.ts'
+import {
+  certificateFor,
+  cluster,
+  scratch,
+  startDevelopment,
+  startNode,
+  until,
+} from './start-nodes.ts'
+
+describe('draining', () => {
+  it('finishes what runs, refuses what is new, and reports', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let started = false
+    b.application('work').onRequest(async (payload) => {
+      started = true
+      await held
+      return payload
+    })
+    await until(() => a.application('work').nodes().length === 1)
+    const reply = a.application('work').request('b', 'tea', { timeoutMs: 20_000 })
+    await until(() => started)
+    const draining = b.drain({ deadlineMs: 20_000 })
+    await until(() =>
+      a.members().some(({ nodeId, state }) => nodeId === 'b' && state === 'draining'),
+    )
+    expect(a.application('work').nodes()).toEqual([])
+    expect(b.health().status).toBe('draining')
+    release()
+    expect(await reply).toBe('tea')
+    expect(await draining).toMatchObject({ complete: true, inFlightAtEnd: 0 })
+    const late = a.application('work').request('b', 'coffee', { timeoutMs: 1_000 })
+    await expect(late).rejects.toMatchObject({ class: 'temporary' })
+  })
+
+  it('says so when the deadline passes first', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    let started = false
+    b.application('work').onRequest((_payload, { signal }) => {
+      started = true
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(null)))
+    })
+    await until(() => a.application('work').nodes().length === 1)
+    const reply = a.application('work').request('b', 'tea', { timeoutMs: 20_000 })
+    const outcome = reply.catch((error: unknown) => error)
+    await until(() => started)
+    const report = await b.drain({ deadlineMs: 700 })
+    expect(report).toMatchObject({ complete: false, inFlightAtStart: 1, inFlightAtEnd: 1 })
+    await b.close()
+    await outcome
+  })
+})
+
+describe('closing', () => {
+  it('settles every promise that waits, with a code', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    b.application('work').onRequest(() => new Promise(() => undefined))
+    await until(() => a.application('work').nodes().length === 1)
+    const work = a.application('work')
+    const waiting = [1, 2, 3].map((number) => work.request('b', number, { timeoutMs: 60_000 }))
+    const outcomes = Promise.allSettled(waiting)
+    await until(() => b.metrics().applications.work?.received === 3)
+    await a.close()
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: /^ERR_NODOSUM_/ } })
+    }
+    expect(await a.closed).toEqual({ kind: 'closed', error: null })
+    expect(() => work.trySend('b', 1)).not.toThrow()
+    expect(work.trySend('b', 1)).toBe('ERR_NODOSUM_SHUT_DOWN')
+    await expect(work.request('b', 1)).rejects.toMatchObject({ code: 'ERR_NODOSUM_SHUT_DOWN' })
+    await a.close()
+  })
+
+  it('works with `await using`', async () => {
+    const [a] = (await startDevelopment('a')) as [Node]
+    {
+      await using node: Node = a
+      expect(node.health().status).toBe('ok')
+    }
+    expect(a.health().status).toBe('fail')
+  })
+})
+
+describe('a process with a node', () => {
+  it('ends by itself when createNode rejects, and leaves no file behind', async () => {
+    const directory = scratch()
+    const member = startMember({
+      cluster,
+      listen: { host: '127.0.0.1', port: 0 },
+      discovery: { seeds: ['127.0.0.1:9'] },
+      join: { timeoutMs: 300 },
+      identity: await certificateFor('a', scratch()),
+      gossipKeys: ['A'.repeat(43)],
+      dataDirectory: directory,
+    })
+    expect(await member.ended).toBe('exit 0')
+    expect(member.facts).toEqual([{ rejected: expect.stringMatching(/^ERR_NODOSUM_/) }])
+    expect(readdirSync(directory)).toEqual([])
+  }, 30_000)
+
+  it('ends by itself after close, without unhandled rejections', async () => {
+    const developmentDirectory = scratch()
+    const options = { cluster, profile: 'development', developmentDirectory }
+    const member = startMember({ ...options, nodeId: 'a' })
+    await ready(member)
+    member.kill('SIGTERM')
+    expect(await member.ended).toBe('SIGTERM')
+    expect(member.facts).toEqual([{ ready: 'a' }, { kind: 'closed', error: null }])
+  }, 30_000)
+
+  it('drains on SIGTERM: the request that runs gets its reply', async () => {
+    const developmentDirectory = scratch()
+    const options = { cluster, profile: 'development', developmentDirectory } as const
+    const a = await startNode({ nodeId: 'a', ...options })
+    const member = startMember({ ...options, nodeId: 'b', handleMs: 1_500 })
+    await ready(member)
+    await until(() => a.application('work').nodes().length === 1)
+    const reply = a.application('work').request('b', 'tea', { timeoutMs: 20_000 })
+    await until(() => member.facts.some((fact) => 'started' in fact))
+    member.kill('SIGTERM')
+    expect(await reply).toBe('tea')
+    expect(await member.ended).toBe('SIGTERM')
+    await until(() => a.members().some(({ nodeId, state }) => nodeId === 'b' && state === 'left'))
+  }, 30_000)
+})
+
+describe('a process that is killed', () => {
+  it('is noticed within 15 s, and seen again when it returns', async () => {
+    const developmentDirectory = scratch()
+    const options = { cluster, profile: 'development', developmentDirectory }
+    const start = (nodeId: string): MemberProcess => startMember({ ...options, nodeId })
+    const members = [start('a'), start('b'), start('c')] as const
+    await Promise.all(members.map(ready))
+    const [a, b, c] = members
+    const saw = (kind: string, times: number): boolean =>
+      [a, b].every(({ facts }) => {
+        return facts.filter((fact) => fact.kind === kind && fact.nodeId === 'c').length === times
+      })
+    await until(() => saw('joined', 1))
+    c.kill('SIGKILL')
+    expect(await c.ended).toBe('SIGKILL')
+    await until(() => saw('failed', 1), 15_000)
+    await ready(startMember({ ...options, nodeId: 'c' }))
+    await until(() => saw('joined', 2), 15_000)
+    expect(a.facts.filter((fact) => 'unhandled' in fact)).toEqual([])
+  }, 60_000)
+})
