@@ -440,8 +440,9 @@ export class MembershipCore {
   }
 
   #accuse(nowMs: number, member: Member, state: MemberState): void {
-    if (state === 'suspect' && member.state === 'suspect') return
-    this.#put(nowMs, { ...member, state }, member)
+    // A probe may fail after its target was declared failed, or has left: that is no news.
+    const accused = { ...member, state }
+    if (supersedes(accused, member)) this.#put(nowMs, accused, member)
   }
 
   /** A new statement of this node about itself. */
