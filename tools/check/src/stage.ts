@@ -12,7 +12,12 @@ export interface StageResult {
 export function run(
   command: string,
   args: readonly string[],
-  options: { env?: Readonly<Record<string, string>>; timeoutMs?: number; quiet?: boolean; cwd?: string } = {},
+  options: {
+    env?: Readonly<Record<string, string>>
+    timeoutMs?: number
+    quiet?: boolean
+    cwd?: string
+  } = {},
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {

@@ -32,7 +32,12 @@ async function testsOnTheFloor(): Promise<{ passed: number; failed: number }> {
   process.stdout.write(`Node ${output.trim()}\n`)
   const folders = readdirSync('packages').map((name) => `packages/${name}/test`)
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...folders]
-  await run(node, [...vitest, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`])
+  await run(node, [
+    ...vitest,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
   return existsSync(report) ? countTests(report, mayNotSkip) : { passed: 0, failed: 1 }
 }
 
