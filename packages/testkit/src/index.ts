@@ -1,1 +1,9 @@
-export {}
+export {
+  type LinkQuality,
+  type NetworkCounters,
+  type SimulatedAddress,
+  type SimulatedNetwork,
+  type SimulatedPort,
+  simulatedNetwork,
+} from './simulated-network.ts'
+export { type SimulatedScheduler, simulatedScheduler } from './simulated-scheduler.ts'
