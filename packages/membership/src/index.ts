@@ -1,3 +1,4 @@
+export type { Effect, Formation, PacketAddress, PacketCounters } from './core/effects.ts'
 export type {
   Incarnation,
   Member,
@@ -6,13 +7,7 @@ export type {
   MemberChangeKind,
   MemberState,
 } from './core/member.ts'
-export {
-  type Effect,
-  type Formation,
-  MembershipCore,
-  type PacketAddress,
-  type PacketCounters,
-} from './core/membership-core.ts'
+export { MembershipCore } from './core/membership-core.ts'
 export { MembershipService, type MembershipServiceOptions } from './driver/membership-service.ts'
 export { type MembershipOptions, membershipOptions } from './options.ts'
 export type { Discovery, PacketPort, Seal } from './ports.ts'

@@ -1,4 +1,4 @@
-import type { PacketAddress } from './core/membership-core.ts'
+import type { PacketAddress } from './core/effects.ts'
 
 /** Sends and receives packets; the facade wires it to the UDP port. */
 export interface PacketPort {

@@ -23,7 +23,7 @@ export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
     applicationsMax: integer({
       default: 256,
       min: 1,
-      max: 4_096,
+      max: 256,
       description: 'Applications of one node. One more is refused with LIMIT_PENDING.',
     }),
     lanesMax: integer({

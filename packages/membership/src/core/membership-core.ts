@@ -1,70 +1,22 @@
 import { type BootId, type NodeId, type Random, unreachable } from '@nodosum/kernel'
 import type { MembershipOptions } from '../options.ts'
-import {
-  decodePacket,
-  encodeRecord,
-  type Packet,
-  PacketBuilder,
-  type PacketKind,
-} from '../wire/packet.ts'
+import { decodePacket, type Packet, type PacketKind } from '../wire/packet.ts'
 import { Dissemination } from './dissemination.ts'
+import type { Effect, Formation, PacketAddress, PacketCounters } from './effects.ts'
+import { HelpedProbes } from './helped-probes.ts'
 import {
   changeKind,
   type Member,
   type MemberAddress,
-  type MemberChange,
   type MemberState,
   supersedes,
 } from './member.ts'
+import { addressOf, fixAddress } from './member-address.ts'
 import { MemberTable } from './member-table.ts'
+import { type Consequence, OwnRecord } from './own-record.ts'
+import { type Content, PacketAssembly } from './packet-assembly.ts'
 import { type Probe, ProbeCycle } from './probe-cycle.ts'
 import { suspicionMs } from './suspicion.ts'
-
-/** Where a packet came from or goes to. */
-export interface PacketAddress {
-  readonly host: string
-  readonly port: number
-}
-
-/** What the driver has to do. */
-export type Effect =
-  | { readonly kind: 'send'; readonly to: PacketAddress; readonly bytes: Uint8Array }
-  | { readonly kind: 'change'; readonly change: MemberChange }
-  /** This node belongs to a cluster from now on. */
-  | { readonly kind: 'formed' }
-  /** Another living process uses this node's id. */
-  | { readonly kind: 'conflict'; readonly address: PacketAddress | null }
-
-/** How a cluster may begin. */
-export interface Formation {
-  /** Form once so many founders see each other, this one included. */
-  readonly expect: number | null
-  /** Form without anybody, after one round of discovery. */
-  readonly alone: boolean
-}
-
-/** Packets that were dropped, by reason. */
-export interface PacketCounters {
-  malformed: number
-  version: number
-  otherCluster: number
-  fromSelf: number
-}
-
-/** Another process that may be using this node's id: it has until then to answer. */
-interface Rival {
-  readonly bootId: BootId
-  readonly epoch: number
-  readonly untilMs: number
-  readonly sequence: number
-  readonly address: PacketAddress
-}
-
-/** How long a process that may be using the same id has to answer. */
-const rivalAnswersWithinMs = 1_500
-
-/** Probes on behalf of others at once; one more is not done, which its asker takes for loss. */
-const helpingMax = 1_024
 
 /** A tick this late means that this process stood still, so it accuses nobody for what it missed. */
 const lateMs = 500
@@ -75,9 +27,6 @@ const lateMs = 500
  */
 export class MembershipCore {
   readonly counters: PacketCounters = { malformed: 0, version: 0, otherCluster: 0, fromSelf: 0 }
-  #self: Member
-  #announced = false
-  #rival: Rival | null = null
   #probe: Probe | null = null
   #sequence = 0
   #nextProbeMs: number
@@ -91,14 +40,12 @@ export class MembershipCore {
   readonly #options: MembershipOptions
   readonly #formation: Formation
   readonly #random: Random
+  readonly #self: OwnRecord
   readonly #table: MemberTable
+  readonly #packets: PacketAssembly
   readonly #cycle: ProbeCycle
   readonly #news: Dissemination<NodeId, Member>
-  /** Probes on behalf of others that wait for an answer: own sequence to whom and theirs. */
-  readonly #helping = new Map<
-    number,
-    { to: PacketAddress; probe: number; target: string; untilMs: number }
-  >()
+  readonly #helping = new HelpedProbes()
   /** Emptied by `poll` after each input, which adds at most a few for each member. */
   readonly #effects: Effect[] = []
 
@@ -120,7 +67,7 @@ export class MembershipCore {
     this.#table = new MemberTable(options.options.membersMax)
     this.#cycle = new ProbeCycle(options.random.stream('probes'))
     this.#news = new Dissemination(options.options.membersMax)
-    this.#self = {
+    const self: Member = {
       nodeId: options.nodeId,
       bootId: options.bootId,
       incarnation: { epoch: 1, counter: 0 },
@@ -130,6 +77,13 @@ export class MembershipCore {
       applications: [],
       formed: false,
     }
+    this.#self = new OwnRecord(self, (statement) => this.#news.tell(self.nodeId, statement))
+    this.#packets = new PacketAssembly({
+      cluster: this.#cluster,
+      self: () => this.self,
+      table: this.#table,
+      news: this.#news,
+    })
     const { nowMs } = options
     this.#nextProbeMs = nowMs + options.options.probePeriodMs
     this.#nextGossipMs = nowMs + options.options.gossipPeriodMs
@@ -138,12 +92,12 @@ export class MembershipCore {
   }
 
   get self(): Member {
-    return this.#self
+    return this.#self.member
   }
 
   /** Self first, then everybody that is remembered. */
   members(): Member[] {
-    return [this.#self, ...this.#table.all()]
+    return [this.self, ...this.#table.all()]
   }
 
   poll(): Effect | undefined {
@@ -157,17 +111,17 @@ export class MembershipCore {
   }
 
   setApplications(applications: readonly string[]): void {
-    this.#say({ applications })
+    this.#self.say({ applications })
   }
 
   drain(): void {
-    this.#say({ state: 'draining' })
+    this.#self.say({ state: 'draining' })
   }
 
   /** Says goodbye to everybody; nothing is sent afterwards. */
   leave(): void {
     if (this.#closed) return
-    this.#say({ state: 'left' })
+    this.#self.say({ state: 'left' })
     for (const member of this.#table.present()) this.#sendTo('gossip', member, {})
     this.#closed = true
   }
@@ -183,13 +137,13 @@ export class MembershipCore {
       this.counters.otherCluster += 1
       return
     }
-    if (packet.fromBoot === this.#self.bootId) {
+    if (packet.fromBoot === this.self.bootId) {
       this.counters.fromSelf += 1
       return
     }
     // An unannounced restart is known by its bootId alone: only who is not us may speak as us.
     for (const record of packet.records) this.#learn(nowMs, fixAddress(record, packet, from))
-    if (packet.from === this.#self.nodeId) return this.#heardRival(from, packet)
+    if (packet.from === this.self.nodeId) return this.#heardNamesake(from, packet)
     this.#answer(nowMs, from, packet)
     this.#form()
   }
@@ -200,7 +154,7 @@ export class MembershipCore {
     if (this.#probe !== null) {
       next = Math.min(next, this.#probe.indirectAtMs ?? this.#probe.failsAtMs)
     }
-    if (this.#rival !== null) next = Math.min(next, this.#rival.untilMs)
+    if (this.#self.rivalUntilMs !== null) next = Math.min(next, this.#self.rivalUntilMs)
     if (this.#aloneAtMs !== null) next = Math.min(next, this.#aloneAtMs)
     return next
   }
@@ -209,11 +163,11 @@ export class MembershipCore {
     if (this.#closed) return
     const lateness = nowMs - this.nextDeadlineMs()
     if (lateness > lateMs) this.#stoodStill(nowMs, lateness)
-    this.#settleRival(nowMs)
+    if (this.#self.settleRival(nowMs)) this.#form()
     if (this.#aloneAtMs !== null && nowMs >= this.#aloneAtMs) {
       this.#aloneAtMs = null
-      if (this.#rival === null) this.#becomeFormed()
-      else this.#aloneAtMs = this.#rival.untilMs + 1
+      if (this.#self.rivalUntilMs === null) this.#becomeFormed()
+      else this.#aloneAtMs = this.#self.rivalUntilMs + 1
     }
     this.#tickProbe(nowMs)
     this.#expireSuspects(nowMs)
@@ -311,7 +265,7 @@ export class MembershipCore {
     switch (packet.kind) {
       case 'ping':
         // An address can have a new tenant: who is not meant does not answer for another.
-        if (packet.target === this.#self.nodeId) {
+        if (packet.target === this.self.nodeId) {
           this.#send('ack', from, { probe: packet.probe, about: this.#about(packet.from) })
         }
         return
@@ -319,7 +273,7 @@ export class MembershipCore {
         if (this.#probe?.sequence === packet.probe && this.#probe.target === packet.from) {
           this.#probe = null
         }
-        this.#forwardAck(nowMs, packet)
+        this.#forwardAck(packet)
         return
       case 'pingRequest':
         this.#probeFor(nowMs, from, packet)
@@ -336,28 +290,24 @@ export class MembershipCore {
 
   #probeFor(nowMs: number, from: PacketAddress, packet: Packet): void {
     if (packet.targetAddress === null) return
-    for (const [sequence, { untilMs }] of this.#helping) {
-      if (untilMs < nowMs) this.#helping.delete(sequence)
-    }
-    if (this.#helping.size >= helpingMax) return
     const sequence = ++this.#sequence
     const untilMs = nowMs + 2 * this.#options.probePeriodMs
-    this.#helping.set(sequence, { to: from, probe: packet.probe, target: packet.target, untilMs })
+    const { probe, target } = packet
+    if (!this.#helping.start(nowMs, sequence, { to: from, probe, target, untilMs })) return
     const about = { probe: sequence, target: packet.target }
     this.#send('ping', packet.targetAddress, about)
   }
 
-  #forwardAck(nowMs: number, packet: Packet): void {
-    const helped = this.#helping.get(packet.probe)
-    if (helped === undefined || helped.target !== packet.from) return
-    this.#helping.delete(packet.probe)
+  #forwardAck(packet: Packet): void {
+    const helped = this.#helping.end(packet.probe, packet.from)
+    if (helped === undefined) return
     // In the target's name, for the prober pairs an ack with whom it probed.
     const member = this.#table.get(packet.from)
     if (member === undefined) return
     this.#push({
       kind: 'send',
       to: helped.to,
-      bytes: this.#build('ack', { probe: helped.probe, about: [member] }, member).finish(),
+      bytes: this.#packets.packet('ack', { probe: helped.probe, about: [member] }, member),
     })
   }
 
@@ -368,7 +318,7 @@ export class MembershipCore {
   }
 
   #learn(nowMs: number, record: Member): void {
-    if (record.nodeId === this.#self.nodeId) return this.#learnOfSelf(nowMs, record)
+    if (record.nodeId === this.self.nodeId) return this.#follow(this.#self.learn(nowMs, record))
     const before = this.#table.get(record.nodeId)
     if (before !== undefined && !supersedes(record, before)) return
     // Nobody needs to hear of somebody it never knew and who is gone; anti-entropy would not end.
@@ -383,60 +333,19 @@ export class MembershipCore {
     if (kind !== null) this.#push({ kind: 'change', change: { kind, member: record } })
   }
 
-  #learnOfSelf(nowMs: number, record: Member): void {
-    const own = this.#self
-    if (record.bootId === own.bootId) {
-      const accused = record.state !== own.state || !sameIncarnation(record, own)
-      const current = !supersedes(own, record)
-      // Only what is at least as new as what this node says of itself needs a denial.
-      if (accused && current && own.state !== 'left') {
-        this.#say({}, Math.max(record.incarnation.counter, own.incarnation.counter))
-      }
-      return
-    }
-    const gone = record.state === 'failed' || record.state === 'left'
-    const address = addressOf(record)
-    if (record.incarnation.epoch < own.incarnation.epoch) return
-    if (this.#announced) {
-      // Another process has taken over while this one was away; an older one is long known.
-      const replaced = !gone && record.incarnation.epoch > own.incarnation.epoch
-      if (replaced) this.#push({ kind: 'conflict', address: address ?? null })
-      return
-    }
-    const reused = address !== undefined && sameAddress(address, this.#self.addresses)
-    if (gone || address === undefined || reused) return this.#raiseEpoch(record.incarnation.epoch)
-    if (this.#rival !== null && this.#rival.epoch >= record.incarnation.epoch) return
-    // The same id with another boot: a process that died without a word, or one that lives.
-    const sequence = ++this.#sequence
-    const { epoch } = record.incarnation
-    const untilMs = nowMs + rivalAnswersWithinMs
-    this.#rival = { bootId: record.bootId, epoch, untilMs, sequence, address }
-    this.#send('ping', address, { probe: sequence, target: own.nodeId })
+  #follow(consequence: Consequence): void {
+    if (consequence.kind === 'ask') {
+      const about = { probe: ++this.#sequence, target: this.self.nodeId }
+      this.#send('ping', consequence.address, about)
+    } else if (consequence.kind === 'conflict') this.#push(consequence)
   }
 
   /** A packet of another process with this node's id, which is asked or asks whether it lives. */
-  #heardRival(from: PacketAddress, packet: Packet): void {
-    if (packet.kind === 'ping' && packet.target === this.#self.nodeId) {
+  #heardNamesake(from: PacketAddress, packet: Packet): void {
+    if (packet.kind === 'ping' && packet.target === this.self.nodeId) {
       this.#send('ack', from, { probe: packet.probe })
     }
-    if (packet.kind !== 'ack' || this.#rival === null) return
-    if (packet.fromBoot !== this.#rival.bootId) return
-    this.#push({ kind: 'conflict', address: this.#rival.address })
-    this.#rival = null
-  }
-
-  #settleRival(nowMs: number): void {
-    if (this.#rival === null || nowMs < this.#rival.untilMs) return
-    const { epoch } = this.#rival
-    this.#rival = null
-    this.#raiseEpoch(epoch)
-    this.#form()
-  }
-
-  #raiseEpoch(epoch: number): void {
-    if (epoch < this.#self.incarnation.epoch) return
-    this.#self = { ...this.#self, incarnation: { epoch: epoch + 1, counter: 0 } }
-    this.#news.tell(this.#self.nodeId, this.#self)
+    if (packet.kind === 'ack') this.#follow(this.#self.rivalAnswered(packet.fromBoot))
   }
 
   #accuse(nowMs: number, member: Member, state: MemberState): void {
@@ -445,15 +354,8 @@ export class MembershipCore {
     if (supersedes(accused, member)) this.#put(nowMs, accused, member)
   }
 
-  /** A new statement of this node about itself. */
-  #say(what: Partial<Member>, above = this.#self.incarnation.counter): void {
-    const incarnation = { epoch: this.#self.incarnation.epoch, counter: above + 1 }
-    this.#self = { ...this.#self, ...what, incarnation }
-    this.#news.tell(this.#self.nodeId, this.#self)
-  }
-
   #form(): void {
-    if (this.#self.formed || this.#rival !== null) return
+    if (this.self.formed || this.#self.rivalUntilMs !== null) return
     const present = this.#table.present()
     const { expect } = this.#formation
     const joined = present.some(({ formed }) => formed)
@@ -461,23 +363,14 @@ export class MembershipCore {
   }
 
   #becomeFormed(): void {
-    if (this.#self.formed) return
-    this.#announced = true
+    if (this.self.formed) return
     this.#aloneAtMs = null
-    this.#say({ formed: true })
+    this.#self.say({ formed: true })
     this.#push({ kind: 'formed' })
   }
 
   #sendAll(to: PacketAddress): void {
-    const records = [this.#self, ...this.#table.all()].map(encodeRecord)
-    let builder = this.#packet('gossip', {})
-    for (const record of records) {
-      if (builder.addRecord(record)) continue
-      this.#push({ kind: 'send', to, bytes: builder.finish() })
-      builder = this.#packet('gossip', {})
-      builder.addRecord(record)
-    }
-    this.#push({ kind: 'send', to, bytes: builder.finish() })
+    for (const bytes of this.#packets.everything()) this.#push({ kind: 'send', to, bytes })
   }
 
   #sendTo(kind: PacketKind, member: Member, what: Content): void {
@@ -486,66 +379,10 @@ export class MembershipCore {
   }
 
   #send(kind: PacketKind, to: PacketAddress, what: Content): void {
-    this.#push({ kind: 'send', to, bytes: this.#build(kind, what, this.#self).finish() })
-  }
-
-  #build(kind: PacketKind, what: Content, from: Member): PacketBuilder {
-    const builder = this.#packet(kind, what, from)
-    builder.addRecord(encodeRecord(this.#self))
-    for (const member of what.about ?? []) builder.addRecord(encodeRecord(member))
-    const size = this.#table.present().length + 1
-    this.#news.take(size, (member) =>
-      member.nodeId === this.#self.nodeId ? true : builder.addRecord(encodeRecord(member)),
-    )
-    return builder
-  }
-
-  #packet(kind: PacketKind, what: Content, from: Member = this.#self): PacketBuilder {
-    return new PacketBuilder({
-      kind,
-      cluster: this.#cluster,
-      probe: what.probe ?? 0,
-      from: from.nodeId,
-      fromBoot: from.bootId,
-      target: what.target ?? '',
-      targetAddress: what.targetAddress ?? null,
-    })
+    this.#push({ kind: 'send', to, bytes: this.#packets.packet(kind, what) })
   }
 
   #push(effect: Effect): void {
     this.#effects.push(effect)
   }
-}
-
-interface Content {
-  readonly probe?: number
-  readonly target?: string
-  readonly targetAddress?: PacketAddress
-  readonly about?: readonly Member[]
-}
-
-function addressOf(member: Member): PacketAddress | undefined {
-  const first = member.addresses[0]
-  return first === undefined ? undefined : { host: first.host, port: first.udpPort }
-}
-
-function sameAddress(address: PacketAddress, own: readonly MemberAddress[]): boolean {
-  return own.some(({ host, udpPort }) => host === address.host && udpPort === address.port)
-}
-
-function sameIncarnation(a: Member, b: Member): boolean {
-  return (
-    a.incarnation.epoch === b.incarnation.epoch && a.incarnation.counter === b.incarnation.counter
-  )
-}
-
-/** A node that binds every address says so; what it is reached at is where its packet came from. */
-function fixAddress(record: Member, packet: Packet, from: PacketAddress): Member {
-  if (record.nodeId !== packet.from || record.bootId !== packet.fromBoot) return record
-  const addresses = record.addresses.map((address) =>
-    address.host === '0.0.0.0' || address.host === '::'
-      ? { ...address, host: from.host }
-      : address,
-  )
-  return { ...record, addresses }
 }

@@ -8,8 +8,9 @@ import {
   Supervisor,
   type TimerHandle,
 } from '@nodosum/kernel'
+import type { Effect, Formation } from '../core/effects.ts'
 import type { Member, MemberAddress, MemberChange } from '../core/member.ts'
-import { type Effect, type Formation, MembershipCore } from '../core/membership-core.ts'
+import { MembershipCore } from '../core/membership-core.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Discovery, PacketPort, Seal } from '../ports.ts'
 
