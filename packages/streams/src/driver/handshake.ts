@@ -105,9 +105,7 @@ export function greet(
 }
 
 /** The acceptor's side; resolves to null when it turned the dialer away. */
-export function answer(
-  options: HandshakeOptions & { judge: Judge },
-): Promise<Established | null> {
+export function answer(options: HandshakeOptions & { judge: Judge }): Promise<Established | null> {
   const { connection, self } = options
   return new Promise((resolve, reject) => {
     let exchange: Exchange | null = null
@@ -257,11 +255,7 @@ function helloOf(self: Self, expected: NodeId, attachment: number): Uint8Array {
 }
 
 /** What is wrong with a HELLO that decoded, as the one who got it sees it. */
-function checkHello(
-  hello: Hello | null,
-  self: Self,
-  connection: Connection,
-): NodosumError | null {
+function checkHello(hello: Hello | null, self: Self, connection: Connection): NodosumError | null {
   if (hello === null) return undecodable()
   const from = `${hello.nodeId} at ${place(connection)}`
   if (hello.cluster !== self.cluster) {

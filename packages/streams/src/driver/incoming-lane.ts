@@ -1,6 +1,6 @@
 import type { ByteStream } from '../ports.ts'
-import type { LaneKind } from '../wire/hello.ts'
 import type { FrameDecoder } from '../wire/frame-decoder.ts'
+import type { LaneKind } from '../wire/hello.ts'
 
 /** Takes the frames of one incoming lane; see `FrameSink` for the body's bytes. */
 export interface LaneReceiver {

@@ -1,10 +1,4 @@
-import {
-  BoundedMap,
-  type Logger,
-  type NodeId,
-  NodosumError,
-  type Scheduler,
-} from '@nodosum/kernel'
+import { BoundedMap, type Logger, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
 import { chooseAttachment } from '../core/attachment.ts'
 import type { StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'

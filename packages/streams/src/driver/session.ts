@@ -8,11 +8,14 @@ import type { Established } from './handshake.ts'
 import { IncomingLane } from './incoming-lane.ts'
 import { OutgoingLane } from './outgoing-lane.ts'
 
+/** Resets a lane that a node does not take in. */
+const laneRefusedCode = 1
+
 /** Gets what a session receives. Called synchronously; must not throw. */
 export interface SessionHandler {
   /** A frame on the control stream; its type is 0x10 or above. */
   control(type: number, bytes: Uint8Array, start: number, end: number): void
-  /** The peer opened a lane: set its receiver now, or refuse by leaving it null. */
+  /** The peer opened a lane: set its receiver now. Leaving it null ends the peer's session. */
   lane(lane: IncomingLane): void
   closed(reason: NodosumError): void
 }
@@ -86,9 +89,11 @@ export class Session {
       )
     }
     const stream = this.#nextStream++
+    const bytes = this.connection.openStream()
+    bytes.onReset = (code) => this.#laneReset(application, name, code)
     const lane = new OutgoingLane({
       stream,
-      bytes: this.connection.openStream(),
+      bytes,
       bufferBytesMax: this.#options.laneBufferBytesMax,
       schedule: this.#schedule,
     })
@@ -112,9 +117,7 @@ export class Session {
     if (!this.control.hasRoom(bodyLength)) {
       // The frame is still written: the caller fills it, and the session ends after this turn.
       queueMicrotask(() => {
-        this.end(
-          new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`),
-        )
+        this.end(new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`))
       })
     }
     return this.control.frame(type, 0, bodyLength)
@@ -179,8 +182,23 @@ export class Session {
     this.connection.onStream = (bytes) => this.#accept(bytes)
   }
 
+  /**
+   * The peer gave one lane up. What was on it cannot be told from what arrived, so nobody waits for
+   * it in vain: the session ends, unless the connection is about to say more.
+   */
+  #laneReset(application: string, name: string, code: number): void {
+    queueMicrotask(() => {
+      const what = `${this.peer} gave up the lane ${application}/${name}`
+      this.end(
+        code === laneRefusedCode
+          ? new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', `${what}: it has too many already`)
+          : new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${what}, code ${code}`),
+      )
+    })
+  }
+
   #accept(bytes: ByteStream): void {
-    if (this.#closed !== null || this.#incoming.isFull) return bytes.reset(1)
+    if (this.#closed !== null || this.#incoming.isFull) return bytes.reset(laneRefusedCode)
     let lane: IncomingLane | null = null
     const decoder: FrameDecoder = new FrameDecoder({
       frameBytesMax: this.#options.messageBytesMax + 1_024,
@@ -223,8 +241,12 @@ export class Session {
     }
     const lane = new IncomingLane({ ...open, bytes, decoder })
     lane.accepts(1)
-    this.#incoming.set(open.stream, lane)
-    this.handler?.lane(lane)
+    // Streams that arrived together with others were not counted when they came.
+    if (this.#incoming.set(open.stream, lane)) this.handler?.lane(lane)
+    if (lane.receiver === null) {
+      this.#incoming.delete(open.stream)
+      bytes.reset(laneRefusedCode)
+    }
     return lane
   }
 

@@ -1,0 +1,161 @@
+import {
+  type NodosumError,
+  newBootId,
+  parseClusterName,
+  parseNodeId,
+  seededRandom,
+  silentLogger,
+} from '@nodosum/kernel'
+import { type SimulatedScheduler, simulatedScheduler } from '@nodosum/testkit'
+import { vi } from 'vitest'
+import {
+  type IncomingLane,
+  type Session,
+  SessionTable,
+  type StreamsOptions,
+  streamsOptions,
+} from '../src/index.ts'
+import { connectionPair, type FakeConnection, perfectWire, type Wire } from './fake-connections.ts'
+
+const random = seededRandom('boots')
+
+/** What a node has heard on one incoming lane. */
+export interface HeardLane {
+  readonly lane: IncomingLane
+  readonly bodies: string[]
+  closed: boolean
+}
+
+/** A node with nothing but sessions; it keeps what it hears. */
+export class TestNode {
+  readonly id: string
+  readonly table: SessionTable
+  readonly sessions: Session[] = []
+  readonly lanes: HeardLane[] = []
+  readonly control: string[] = []
+  readonly endings: NodosumError[] = []
+  /** What the next dial does instead. */
+  dialFails: Error | null = null
+  dials = 0
+  takesLanes = true
+  readonly #world: TestWorld
+
+  constructor(world: TestWorld, id: string, options: TestNodeOptions) {
+    this.id = id
+    this.#world = world
+    this.table = new SessionTable({
+      self: {
+        cluster: parseClusterName(options.cluster ?? 'test'),
+        nodeId: parseNodeId(id),
+        bootId: newBootId(random),
+      },
+      dial: async (peer) => {
+        this.dials += 1
+        if (this.dialFails !== null) throw this.dialFails
+        return world.connect(peer, options.certificate ?? id)
+      },
+      scheduler: world.scheduler,
+      logger: silentLogger,
+      options: streamsOptions.parse(options.streams ?? {}),
+    })
+    this.table.onSession = (session) => this.#adopt(session)
+  }
+
+  get session(): Session {
+    const last = this.sessions.at(-1)
+    if (last === undefined) throw new Error(`${this.id} has no session`)
+    return last
+  }
+
+  ensure(peer: string): Promise<Session> {
+    return this.table.ensure(parseNodeId(peer))
+  }
+
+  close(): Promise<void> {
+    return this.table.close()
+  }
+
+  accept(connection: FakeConnection): void {
+    if (this.#world.holds) this.#world.held.push(() => this.table.accept(connection))
+    else this.table.accept(connection)
+  }
+
+  #adopt(session: Session): void {
+    this.sessions.push(session)
+    session.handler = {
+      control: (type, bytes, start, end) => {
+        this.control.push(`${type} ${textOf(bytes, start, end)}`)
+      },
+      lane: (lane) => {
+        if (!this.takesLanes) return
+        const heard: HeardLane = { lane, bodies: [], closed: false }
+        this.lanes.push(heard)
+        lane.receiver = {
+          frame: (type, sequence, bytes, start, end) => {
+            heard.bodies.push(`${type}/${sequence} ${textOf(bytes, start, end)}`)
+          },
+          closed: () => {
+            heard.closed = true
+          },
+        }
+      },
+      closed: (error) => void this.endings.push(error),
+    }
+  }
+}
+
+export interface TestNodeOptions {
+  readonly cluster?: string
+  /** Whom the node's certificate names; '' for a role. */
+  readonly certificate?: string
+  readonly streams?: Partial<StreamsOptions>
+}
+
+/** Nodes that reach each other in memory; time stands still unless the test moves it. */
+export class TestWorld {
+  readonly scheduler: SimulatedScheduler = simulatedScheduler()
+  readonly wire: Wire = perfectWire()
+  readonly nodes: Map<string, TestNode> = new Map()
+  readonly connections: FakeConnection[] = []
+  /** Accepted connections wait in `held`. */
+  holds = false
+  readonly held: (() => void)[] = []
+
+  node(id: string, options: TestNodeOptions = {}): TestNode {
+    const node = new TestNode(this, id, options)
+    this.nodes.set(id, node)
+    return node
+  }
+
+  connect(to: string, certificate: string): FakeConnection {
+    const acceptor = this.nodes.get(to)
+    if (acceptor === undefined) throw new Error(`nobody is ${to}`)
+    const [near, far] = connectionPair(certificate, to, this.wire)
+    this.connections.push(near, far)
+    setImmediate(() => acceptor.accept(far))
+    return near
+  }
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.subarray(start, end)).toString()
+}
+
+/** Writes one frame of the layer above. */
+export function write(session: Session, lane: ReturnType<Session['openLane']>, text: string): void {
+  const body = Buffer.from(text)
+  const at =
+    lane === session.control
+      ? session.controlFrame(0x90, body.length)
+      : lane.frame(0x90, 0, body.length)
+  lane.buffer.set(body, at)
+}
+
+export async function until(condition: () => boolean): Promise<void> {
+  await vi.waitUntil(condition, { timeout: 5_000, interval: 1 })
+}
+
+/** Lets everything happen that needs no time to pass. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
