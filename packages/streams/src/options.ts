@@ -9,7 +9,6 @@ export interface StreamsOptions {
   readonly lanesPerSessionMax: number
   readonly sessionsMax: number
   readonly helloTimeoutMs: number
-  readonly closeTimeoutMs: number
 }
 
 /** Every limit and time of sessions and lanes. */
@@ -54,12 +53,6 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       min: 100,
       max: 60_000,
       description: 'How long the two HELLOs of a connection may take.',
-    }),
-    closeTimeoutMs: duration({
-      default: 2_000,
-      min: 0,
-      max: 60_000,
-      description: 'How long a session that closes waits for its lanes to flush.',
     }),
   }),
 })

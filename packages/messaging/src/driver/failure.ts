@@ -6,14 +6,26 @@ export function refusal(code: ErrorCode, message: string): Failure {
   return { code, name: '', message, remoteCode: '' }
 }
 
-/** What a handler threw, as it travels. */
+/** What a handler threw, as it travels; it can be anything. */
 export function handlerFailure(error: unknown): Failure {
   if (!(error instanceof Error)) {
-    return { code: '', name: 'Error', message: String(error), remoteCode: '' }
+    return { code: '', name: 'Error', message: textOf(() => error), remoteCode: '' }
   }
-  const own = (error as { code?: unknown }).code
-  const remoteCode = typeof own === 'string' || typeof own === 'number' ? String(own) : ''
-  return { code: '', name: error.name, message: error.message, remoteCode }
+  return {
+    code: '',
+    name: textOf(() => error.name),
+    message: textOf(() => error.message),
+    remoteCode: textOf(() => (error as { code?: unknown }).code ?? ''),
+  }
+}
+
+/** A getter or a conversion of a foreign object may throw as well. */
+function textOf(read: () => unknown): string {
+  try {
+    return String(read())
+  } catch {
+    return ''
+  }
 }
 
 /** The error that the caller gets for a failure that arrived. */

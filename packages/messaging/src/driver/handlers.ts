@@ -54,6 +54,10 @@ export class HandlerContext implements MessageContext {
     return this.#controller.signal
   }
 
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
   abort(): void {
     this.#aborted = true
     this.#controller?.abort()
@@ -69,6 +73,7 @@ export class Handlers {
   draining = false
   #messages = 0
   #requests = 0
+  #startsQueued = false
   readonly counters: DeliveryCounters
   readonly logger: Logger
   readonly #concurrencyMax: number
@@ -133,9 +138,17 @@ export class Handlers {
   }
 
   requestFinished(): void {
-    const next = this.#requestQueue?.poll()
-    if (next === undefined) this.#requests -= 1
-    else next()
+    this.#requests -= 1
+    // A request that ends at once comes back here; a loop, else a long queue would be a deep stack.
+    if (this.#startsQueued) return
+    this.#startsQueued = true
+    while (this.#requests < this.#concurrencyMax) {
+      const next = this.#requestQueue?.poll()
+      if (next === undefined) break
+      this.#requests += 1
+      next()
+    }
+    this.#startsQueued = false
   }
 
   failed(kind: 'message' | 'request', from: string, error: unknown): void {

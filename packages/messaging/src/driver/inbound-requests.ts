@@ -1,4 +1,4 @@
-import { BoundedMap, ByteReader, isNodosumError, type Scheduler } from '@nodosum/kernel'
+import { BoundedMap, ByteReader, NodosumError, type Scheduler } from '@nodosum/kernel'
 import { decodePayload, encodePayload } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
 import { decodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
@@ -108,10 +108,17 @@ export class InboundRequests {
   ): void {
     const handler = this.#handlers.onRequest
     // The caller has given up; nobody waits for a result.
-    if (handler === null || this.#scheduler.nowMs() > untilMs) return this.#finish(sequence)
+    const isLate = context.aborted || this.#scheduler.nowMs() > untilMs
+    if (handler === null || isLate) return this.#finish(sequence)
+    let payload: unknown
+    try {
+      payload = decodePayload(body, cbor)
+    } catch (error) {
+      this.#fail(sequence, refusal('ERR_NODOSUM_PAYLOAD_INVALID', (error as Error).message))
+      return this.#finish(sequence)
+    }
     let result: unknown
     try {
-      const payload = cbor ? decodePayload(body, true) : body
       result = handler(payload, context)
     } catch (error) {
       return this.#threw(sequence, error)
@@ -129,7 +136,8 @@ export class InboundRequests {
       const { bytes, cbor } = encodePayload(value)
       if (bytes.length + 64 > this.#bytesMax) {
         const message = `the reply has ${bytes.length} bytes, the limit is ${this.#bytesMax - 64}`
-        failure = refusal('ERR_NODOSUM_MESSAGE_TOO_LARGE', message)
+        // The handler has run: this is its failure, no refusal.
+        failure = handlerFailure(new NodosumError('ERR_NODOSUM_MESSAGE_TOO_LARGE', message))
       } else this.#control.reply(this.#lane.stream, sequence, cbor, bytes)
     } catch (error) {
       failure = handlerFailure(error)
@@ -139,12 +147,8 @@ export class InboundRequests {
   }
 
   #threw(sequence: number, error: unknown): void {
-    const invalid = isNodosumError(error, 'ERR_NODOSUM_PAYLOAD_INVALID')
-    if (invalid) this.#fail(sequence, refusal('ERR_NODOSUM_PAYLOAD_INVALID', error.message))
-    else {
-      this.#handlers.failed('request', this.#session.peer, error)
-      this.#fail(sequence, handlerFailure(error))
-    }
+    this.#handlers.failed('request', this.#session.peer, error)
+    this.#fail(sequence, handlerFailure(error))
     this.#finish(sequence)
   }
 

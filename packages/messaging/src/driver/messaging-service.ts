@@ -1,7 +1,7 @@
 import {
   type ApplicationId,
-  BoundedMap,
   type BootId,
+  BoundedMap,
   type ErrorCode,
   isApplicationId,
   type Logger,
@@ -21,8 +21,8 @@ import { InboundMessages } from './inbound-messages.ts'
 import { InboundRequests } from './inbound-requests.ts'
 import { OutboundMessages } from './outbound-messages.ts'
 import { OutboundRequests } from './outbound-requests.ts'
-import { type LinkParts, PeerLink } from './peer-link.ts'
 import type { PeerLaneHost } from './peer-lane.ts'
+import { type LinkParts, PeerLink } from './peer-link.ts'
 import { performRequest, type RequestCall, type RequestHost } from './request-call.ts'
 
 /** An accepted message that did not end as delivered. */
@@ -194,7 +194,8 @@ export class MessagingService {
   #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
-      open: (peer) => this.#link(peer)?.messages(application, lane) ?? null,
+      open: (peer) =>
+        this.#closed ? null : (this.#link(peer)?.messages(application, lane) ?? null),
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
       refused: () => {
@@ -219,7 +220,7 @@ export class MessagingService {
   }
 
   readonly #parts: LinkParts = {
-    messages: (link, application, name, lane) => this.#outbound(link, application, name, lane),
+    messages: (link, application, lane) => this.#outbound(link, application, lane),
     requests: (link, application, lane) =>
       new OutboundRequests({
         lane,
@@ -241,7 +242,7 @@ export class MessagingService {
     },
   }
 
-  #outbound(link: PeerLink, id: string, name: string, lane: OutgoingLane): OutboundMessages {
+  #outbound(link: PeerLink, id: string, lane: OutgoingLane): OutboundMessages {
     const { application } = this.#registered(id as ApplicationId)
     return new OutboundMessages({
       lane,

@@ -78,11 +78,7 @@ export class PeerLane {
   }
 
   /** Settles as `SendSettings.confirm` says; waits for room and for a session. */
-  send(
-    payload: EncodedPayload,
-    headers: Uint8Array | null,
-    settings: SendSettings,
-  ): Promise<void> {
+  send(payload: EncodedPayload, headers: Uint8Array | null, settings: SendSettings): Promise<void> {
     return new Promise((resolve, reject) => {
       const problem = this.#host.problem(this.peer)
       if (problem !== null || settings.signal?.aborted) {
@@ -134,7 +130,9 @@ export class PeerLane {
         reject(error)
       },
     }
-    timer = this.#host.scheduler.after(settings.timeoutMs, () => waiting.settle(this.#late(waiting)))
+    timer = this.#host.scheduler.after(settings.timeoutMs, () =>
+      waiting.settle(this.#late(waiting)),
+    )
     settings.signal?.addEventListener('abort', abort, { once: true })
     return waiting
   }

@@ -9,7 +9,7 @@ import type { OutboundRequests } from './outbound-requests.ts'
 
 /** Makes the parts of a link; they know the applications, the link does not. */
 export interface LinkParts {
-  messages(link: PeerLink, application: string, lane: string, out: OutgoingLane): OutboundMessages
+  messages(link: PeerLink, application: string, lane: OutgoingLane): OutboundMessages
   requests(link: PeerLink, application: string, out: OutgoingLane): OutboundRequests
   /** Null when the application is unknown here and there is no room to remember it. */
   inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null
@@ -57,7 +57,7 @@ export class PeerLink {
     let lane = lanes.get(name)
     if (lane === undefined) {
       const out = this.session.openLane('messages', application, name)
-      lane = this.#parts.messages(this, application, name, out)
+      lane = this.#parts.messages(this, application, out)
       lanes.set(name, lane)
       this.#outgoing.set(out.stream, lane)
     }

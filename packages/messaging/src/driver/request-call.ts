@@ -57,10 +57,23 @@ const idempotentAttempts = 3
 
 /** Sends a request until it has an answer, its time is over, or trying again would be wrong. */
 export async function performRequest(call: RequestCall, host: RequestHost): Promise<unknown> {
+  const acceptance = { accepted: false }
+  try {
+    return await tryRequest(call, host, acceptance)
+  } catch (error) {
+    if (!acceptance.accepted) call.counters.refused += 1
+    throw error
+  }
+}
+
+async function tryRequest(
+  call: RequestCall,
+  host: RequestHost,
+  acceptance: { accepted: boolean },
+): Promise<unknown> {
   const payload = encodePayload(call.payload)
   const untilMs = host.scheduler.nowMs() + call.timeoutMs
   const { retryBaseMs, retryMaxMs } = host.options
-  let accepted = false
   for (let attempt = 0; ; attempt++) {
     if (call.signal?.aborted) throw cancelled()
     let error: unknown
@@ -71,8 +84,10 @@ export async function performRequest(call: RequestCall, host: RequestHost): Prom
         ? Math.min(leftMs, Math.max(call.timeoutMs / idempotentAttempts, retryBaseMs))
         : leftMs
       const lane = await withDeadline(host.lane(node, call.application), leftMs, host, call.signal)
-      accepted = true
-      return await lane.request(payload, headers, Math.max(1, attemptMs), call.signal)
+      const before = call.counters.accepted
+      const reply = lane.request(payload, headers, Math.max(1, attemptMs), call.signal)
+      if (call.counters.accepted > before) acceptance.accepted = true
+      return await reply
     } catch (thrown) {
       error = thrown
     }
@@ -80,10 +95,7 @@ export async function performRequest(call: RequestCall, host: RequestHost): Prom
     const again = neverRan.has(code) || (call.idempotent && ambiguous.has(code))
     const leftMs = untilMs - host.scheduler.nowMs()
     const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
-    if (!again || waitMs >= leftMs) {
-      if (!accepted) call.counters.refused += 1
-      throw error
-    }
+    if (!again || waitMs >= leftMs) throw error
     await sleep(waitMs, host.scheduler, call.signal)
   }
 }
@@ -129,7 +141,7 @@ function withDeadline<T>(
         release()
         resolve(value)
       },
-      (error: unknown) => {
+      (error: Error) => {
         release()
         reject(error)
       },

@@ -123,7 +123,7 @@ export class Session {
     return this.control.frame(type, 0, bodyLength)
   }
 
-  /** Says goodbye, flushes what waits within `closeTimeoutMs`, and closes the connection. */
+  /** Says goodbye, hands what waits to the transport, and closes the connection. */
   async close(reason = 'closed'): Promise<void> {
     if (this.#closed !== null) return
     this.control.frame(frameType.goodbye, 0, 0)

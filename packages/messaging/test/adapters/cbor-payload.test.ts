@@ -1,0 +1,111 @@
+import { isNodosumError } from '@nodosum/kernel'
+import { Encoder } from 'cbor-x'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  decodePayload,
+  encodePayload,
+  payloadDepthMax,
+  payloadItemsMax,
+} from '../../src/adapters/cbor-payload.ts'
+
+function roundTrip(payload: unknown): unknown {
+  const { bytes, cbor } = encodePayload(payload)
+  return decodePayload(bytes, cbor)
+}
+
+function problemOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (isNodosumError(error, 'ERR_NODOSUM_PAYLOAD_INVALID')) return error.message
+    throw error
+  }
+  return 'none'
+}
+
+const plain = fc.letrec((again) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom(null, true, false, undefined),
+    fc.string({ unit: 'grapheme' }),
+    fc.double({ noNaN: true }),
+    fc.maxSafeInteger(),
+    fc.array(again('value'), { maxLength: 5 }),
+    fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), again('value'), {
+      maxKeys: 5,
+      noNullPrototype: true,
+    }),
+  ),
+})).value
+
+describe('payloads', () => {
+  it('arrive as they were sent', () => {
+    fc.assert(
+      fc.property(plain, (payload) => {
+        fc.pre(!JSON.stringify(payload)?.includes('constructor'))
+        expect(roundTrip(payload)).toEqual(payload)
+      }),
+    )
+  })
+
+  it('may hold dates, bytes and big integers', () => {
+    const payload = { at: new Date(1_700_000_000_000), bytes: Uint8Array.of(1, 2), big: 2n ** 70n }
+    const back = roundTrip(payload) as typeof payload
+    expect(back.at).toEqual(payload.at)
+    expect(Uint8Array.from(back.bytes)).toEqual(payload.bytes)
+    expect(back.big).toBe(payload.big)
+  })
+
+  it('of bytes pass untouched', () => {
+    const bytes = Uint8Array.of(0xff, 0, 1)
+    expect(encodePayload(bytes)).toEqual({ bytes, cbor: false })
+    expect(roundTrip(bytes)).toBe(bytes)
+  })
+
+  it('that have no plain form are refused, with the place', () => {
+    const deep = (depth: number): unknown => (depth === 0 ? 1 : [deep(depth - 1)])
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    expect(problemOf(() => encodePayload({ a: [1, () => 1] }))).toContain(
+      'payload.a[1] is a function',
+    )
+    expect(problemOf(() => encodePayload({ a: Symbol('s') }))).toContain('payload.a is a symbol')
+    expect(problemOf(() => encodePayload(new Map()))).toContain('is a Map')
+    expect(problemOf(() => encodePayload([new Set()]))).toContain('payload[0] is a Set')
+    expect(problemOf(() => encodePayload(deep(payloadDepthMax + 1)))).toContain('deeper')
+    expect(problemOf(() => encodePayload(cycle))).toContain('deeper')
+    expect(problemOf(() => encodePayload(new Array(payloadItemsMax).fill(0)))).toContain('values')
+    expect(problemOf(() => encodePayload(JSON.parse('{"__proto__":1}')))).toContain('__proto__')
+    expect(problemOf(() => encodePayload(deep(payloadDepthMax)))).toBe('none')
+  })
+
+  it('that are hostile are refused before they are built', () => {
+    const encode = (value: unknown): Uint8Array => new Encoder({ useRecords: false }).encode(value)
+    const refused = (bytes: Uint8Array): string => problemOf(() => decodePayload(bytes, true))
+    let deep: unknown = 1
+    for (let depth = 0; depth <= payloadDepthMax + 1; depth++) deep = [deep]
+    expect(refused(encode(deep))).toContain('too deep')
+    expect(refused(encode(new Array(payloadItemsMax * 2).fill(0)))).toContain('too many')
+    // A map with the key __proto__, which no object literal would make.
+    expect(refused(Buffer.from('a1695f5f70726f746f5f5f01', 'hex'))).toContain('refused')
+    // An array that claims four billion entries.
+    expect(refused(Buffer.from('9affffffff', 'hex'))).toContain('ends early')
+    expect(refused(Buffer.from('bb00000001ffffffff', 'hex'))).toContain('ends early')
+    expect(refused(Buffer.from('', 'hex'))).toContain('ends early')
+    expect(refused(Buffer.from('0101', 'hex'))).toContain('follows')
+    expect(refused(Buffer.from('9f01ff', 'hex'))).toContain('not CBOR')
+    expect(refused(Buffer.from('d81c01', 'hex'))).toContain('tag 28')
+    expect(refused(Buffer.from('a1800000', 'hex'))).not.toBe('none')
+  })
+
+  it('never make anything but a value or a coded error, and never change a prototype', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        problemOf(() => decodePayload(bytes, true))
+        expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+})

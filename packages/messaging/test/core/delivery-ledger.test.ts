@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { inFlight, LaneLedger, newDeliveryCounters } from '../../src/core/delivery-ledger.ts'
+
+const step = fc.oneof(
+  fc.record({ what: fc.constant('accept' as const), at: fc.constant(0) }),
+  fc.record({ what: fc.constantFrom('reject' as const, 'settle' as const), at: fc.nat(40) }),
+  fc.record({ what: fc.constant('lose' as const), at: fc.constant(0) }),
+)
+
+describe('the ledger of a lane', () => {
+  it('ends every message once, whatever the peer says', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const counters = newDeliveryCounters()
+        const ledger = new LaneLedger(counters, 2)
+        let next = 2
+        let accepted = 0
+        for (const { what, at } of steps) {
+          if (what === 'accept') {
+            ledger.accept(next++)
+            accepted += 1
+          } else if (what === 'reject') ledger.reject(at)
+          else if (what === 'settle') ledger.settle(at)
+          else ledger.lose()
+          expect(counters.accepted).toBe(accepted)
+          expect(inFlight(counters)).toBe(ledger.inFlight)
+          for (const count of Object.values(counters)) expect(count).toBeGreaterThanOrEqual(0)
+        }
+        ledger.lose()
+        expect(ledger.inFlight).toBe(0)
+        expect(inFlight(counters)).toBe(0)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('counts delivered, rejected and unknown', () => {
+    const counters = newDeliveryCounters()
+    const ledger = new LaneLedger(counters, 2)
+    for (let sequence = 2; sequence <= 11; sequence++) ledger.accept(sequence)
+    expect(ledger.reject(4)).toBe(true)
+    expect(ledger.settle(6)).toBe(true)
+    expect(counters).toMatchObject({ accepted: 10, delivered: 4, rejected: 1 })
+    expect(ledger.lose()).toBe(5)
+    expect(counters).toMatchObject({ delivered: 4, rejected: 1, unknown: 5 })
+  })
+
+  it('refuses what is not in flight', () => {
+    const ledger = new LaneLedger(newDeliveryCounters(), 2)
+    ledger.accept(2)
+    expect([ledger.settle(3), ledger.reject(3), ledger.reject(1)]).toEqual([false, false, false])
+    expect(ledger.settle(2)).toBe(true)
+    expect([ledger.settle(1), ledger.reject(2)]).toEqual([false, false])
+  })
+})
