@@ -1,6 +1,5 @@
 import { NodosumError } from '@nodosum/kernel'
-import { bytes, defineOptions, duration, integer } from '@nodosum/kernel/options'
-import type { OptionTable } from '@nodosum/transport'
+import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { z } from 'zod'
 
 /** Limits and times of the transport; meanings, ranges and defaults are in `quicOptions`. */
@@ -107,7 +106,8 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       default: 256,
       min: 1,
       max: 65_536,
-      description: 'Accepted connections whose handshake is not finished. More are ignored and counted.',
+      description:
+        'Accepted connections whose handshake is not finished. More are ignored and counted.',
     }),
     acceptsPerSecond: integer({
       default: 200,

@@ -72,10 +72,7 @@ export interface Pair {
 }
 
 /** Two nodes of this process and one connection between them. */
-export async function connectPair(
-  first: TestNodeOptions,
-  second: TestNodeOptions,
-): Promise<Pair> {
+export async function connectPair(first: TestNodeOptions, second: TestNodeOptions): Promise<Pair> {
   const a = await startNode(first)
   const b = await startNode(second)
   const accepted = Promise.withResolvers<Connection>()
@@ -93,7 +90,11 @@ export async function connectPair(
 }
 
 /** Waits for a condition, looking on every turn of the event loop. */
-export async function until(what: string, isTrue: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  isTrue: () => boolean,
+  timeoutMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!isTrue()) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)

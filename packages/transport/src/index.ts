@@ -16,5 +16,5 @@ export type {
 } from './contract.ts'
 export type { DialerParts, DialOptions } from './driver/dialer.ts'
 export { Dialer } from './driver/dialer.ts'
-export type { DialerOptions, DialerSettings, OptionTable } from './options.ts'
+export type { DialerOptions, DialerSettings } from './options.ts'
 export { dialerOptions } from './options.ts'

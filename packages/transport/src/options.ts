@@ -1,16 +1,5 @@
-import { defineOptions, duration, integer } from '@nodosum/kernel/options'
+import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { z } from 'zod'
-
-/** What a table of options can do; made by `defineOptions` of the kernel. */
-export interface OptionTable<Settings> {
-  readonly name: string
-  readonly schema: z.ZodType
-  /** Fills in defaults; throws ERR_NODOSUM_CONFIG_INVALID that lists every problem. */
-  parse(input: unknown, options?: { path?: string }): Readonly<Settings>
-  defaults(): Readonly<Settings>
-  jsonSchema(): unknown
-  reference(): readonly unknown[]
-}
 
 /** Limits and times of dialing; meanings, ranges and defaults are in `dialerOptions`. */
 export interface DialerSettings {
@@ -39,7 +28,8 @@ export const dialerOptions: OptionTable<DialerSettings> = defineOptions({
       default: 256,
       min: 1,
       max: 65_536,
-      description: 'Peers whose dial waits for its turn. One more is refused with LIMIT_CONNECTIONS.',
+      description:
+        'Peers whose dial waits for its turn. One more is refused with LIMIT_CONNECTIONS.',
     }),
     addressesMax: integer({
       default: 4,

@@ -1,4 +1,4 @@
-import { invariant, NodosumError, type NodeId } from '@nodosum/kernel'
+import { invariant, type NodeId, NodosumError } from '@nodosum/kernel'
 import type {
   ByteStream,
   CloseReason,
@@ -11,6 +11,7 @@ import type {
 import { alertFor } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 import { addressWords } from './address.ts'
+import { ClosePacket } from './close-packet.ts'
 import {
   callbackFailed,
   cutReason,
@@ -29,8 +30,6 @@ import { StreamTable } from './stream-table.ts'
 const packetsPerTurnMax = 64
 /** A turn writes a little less than it can send, so that a flush usually empties the engine. */
 const writtenPacketsPerTurn = 60
-const closeCopies = 2
-const lateAnswersMax = 8
 
 export class QuicConnection implements Connection, Timed {
   readonly kind = 'quic'
@@ -64,8 +63,7 @@ export class QuicConnection implements Connection, Timed {
   #sentBytes = 0
   #closing: { done: Promise<void>; code: number; reason: string; deadlineMs: number } | null = null
   #askedForAck = false
-  #closePacket: Buffer | null = null
-  #lateAnswers = 0
+  #closePacket: ClosePacket | null = null
 
   constructor(shared: ConnectionShared, options: ConnectionOptions) {
     const { engine, remote, role } = options
@@ -196,7 +194,7 @@ export class QuicConnection implements Connection, Timed {
   receive(bytes: Buffer): void {
     this.#receivedBytes += bytes.length
     if (this.#state === 'closed') {
-      this.#answerLate()
+      this.#closePacket?.answerLate()
       return
     }
     this.#sawPacket = true
@@ -368,25 +366,16 @@ export class QuicConnection implements Connection, Timed {
     const { udp, scheduler, timers } = this.#shared
     try {
       this.#engine.close(end.app, end.code, Buffer.from(cutReason(end.reason), 'utf8'))
-      this.#closePacket = this.#shared.sender.capture(this.#engine)
+      const bytes = this.#shared.sender.capture(this.#engine)
+      if (bytes !== null) this.#closePacket = new ClosePacket(bytes, udp, this.remote)
     } catch {
       // Then the peer finds out by silence.
     }
-    const packet = this.#closePacket
-    if (packet !== null) {
-      // The engine sends a close only once, and it is the one packet that nobody acknowledges.
-      for (let copy = 0; copy < closeCopies; copy += 1) udp.send(packet, this.remote)
-    }
+    this.#closePacket?.send()
     const lingerMs = lingerFor(this.#engine.pathStats()[0]?.rtt ?? 0)
     this.#finish({ code: end.code, reason: end.reason, remote: false, error: end.error })
-    if (packet === null) this.#shared.release(this)
+    if (this.#closePacket === null) this.#shared.release(this)
     else timers.update(this, scheduler.nowMs() + lingerMs)
-  }
-
-  #answerLate(): void {
-    if (this.#closePacket === null || this.#lateAnswers >= lateAnswersMax) return
-    this.#lateAnswers += 1
-    this.#shared.udp.send(this.#closePacket, this.remote)
   }
 
   #finish(reason: CloseReason): void {

@@ -18,7 +18,7 @@ import type {
 } from '@nodosum/transport'
 import { layerCodes } from '../core/close-codes.ts'
 import type { QuicSettings } from '../options.ts'
-import type { Engine } from '../ports.ts'
+import type { Engine, EngineConnection } from '../ports.ts'
 import { connectionIdBytes, hasLongHeader, readLongHeader } from '../wire/long-header.ts'
 import { addressProblem, addressWords, isLoopback } from './address.ts'
 import type { LocalClose } from './close-reason.ts'
@@ -132,7 +132,14 @@ export class QuicEndpoint implements Transport {
     if (refusal !== null) return Promise.reject(refusal)
     const id = this.#newId()
     const packetBytes = this.#packetBytes(remote)
-    const engine = this.#options.engine.dial({ id, local: this.#shared.local, remote, packetBytes })
+    let engine: EngineConnection
+    try {
+      engine = this.#options.engine.dial({ id, local: this.#shared.local, remote, packetBytes })
+    } catch (cause) {
+      // Such as 999.1.1.1, which only looks like an address.
+      const message = `${addressWords(remote)} is no address that can be dialed`
+      return Promise.reject(new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message, { cause }))
+    }
     const connection = new QuicConnection(this.#shared, {
       role: 'dialer',
       engine,
@@ -303,7 +310,12 @@ export class QuicEndpoint implements Transport {
   #logEnd(connection: QuicConnection, reason: CloseReason): void {
     const { logger } = this.#options
     const { remote, role } = connection
-    const fields = { remote: addressWords(remote), role, code: reason.code, remote_closed: reason.remote }
+    const fields = {
+      remote: addressWords(remote),
+      role,
+      code: reason.code,
+      remote_closed: reason.remote,
+    }
     const { error } = reason
     if (error === null) {
       logger.debug({ event: 'connection.closed', ...fields }, 'QUIC connection closed')

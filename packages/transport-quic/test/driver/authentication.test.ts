@@ -102,6 +102,7 @@ describe('authentication', () => {
     await b.transport.listen((connection) => accepted.push(connection))
     const raw = await rawDial(b.address, { caPem: certificates.caPem, protocol: 'nodosum/1' })
     await until('the acceptor refuses', () => b.transport.snapshot().counters.refusedIdentity === 1)
+    await until('the dialer hears of it', () => raw.engine.peerError() !== null)
     expect(raw.engine.peerError()?.errorCode).toBe(0x100 + 116)
     await raw.close()
     expect(accepted).toEqual([])

@@ -1,0 +1,229 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isNodosumError } from '@nodosum/kernel'
+import { bindUdpPort } from '@nodosum/transport'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { makeCertificates } from '../certificates.ts'
+import { connectPair, startNode, type TestNode, until } from '../harness.ts'
+import { rawDial } from '../raw-client.ts'
+
+const certificates = makeCertificates()
+const first = certificates.issue('spiffe://test/nodosum/shop/first')
+const second = certificates.issue('spiffe://test/nodosum/shop/second')
+const directory = mkdtempSync(join(tmpdir(), 'nodosum-quic-child-'))
+const closers: (() => unknown)[] = []
+
+writeFileSync(join(directory, 'credentials.json'), JSON.stringify(second))
+
+afterAll(() => {
+  certificates.remove()
+  rmSync(directory, { recursive: true, force: true })
+})
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function start(options: Parameters<typeof startNode>[0]): Promise<TestNode> {
+  const node = await startNode(options)
+  closers.push(() => node.close())
+  return node
+}
+
+async function pairOf(...options: Parameters<typeof connectPair>): ReturnType<typeof connectPair> {
+  const pair = await connectPair(...options)
+  closers.push(() => pair.close())
+  return pair
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'resolved'
+  } catch (error) {
+    return isNodosumError(error) ? error.code : String(error)
+  }
+}
+
+/** Another process with a QUIC listener; the mode says what it does. */
+async function _startChild(
+  mode: string,
+  options = {},
+): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(new URL('../child-node.ts', import.meta.url), [mode, directory], {
+    execArgv: ['-C', 'nodosum-source'],
+    env: { ...process.env, QUIC_OPTIONS: JSON.stringify(options) },
+  })
+  closers.push(() => child.kill('SIGKILL'))
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve((message as { port: number }).port))
+    child.once('exit', (code) => reject(new Error(`the child ended with ${code}`)))
+  })
+  return { child, port }
+}
+
+describe('connecting', () => {
+  it('times out on a port that never answers, naming it', async () => {
+    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => silent.close())
+    const node = await start({ credentials: first, options: { connectTimeoutMs: 200 } })
+    const started = performance.now()
+    const dial = node.transport.connect(silent.address)
+    expect(node.transport.snapshot().connections).toMatchObject([
+      { state: 'handshaking', peer: null },
+    ])
+    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(performance.now() - started).toBeLessThan(2_000)
+    await expect(dial).rejects.toThrow(`127.0.0.1:${silent.address.port}`)
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('can be aborted, before and while it dials', async () => {
+    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => silent.close())
+    const node = await start({ credentials: first })
+    const aborted = AbortSignal.abort()
+    expect(await codeOf(node.transport.connect(silent.address, { signal: aborted }))).toBe(
+      'ERR_NODOSUM_CANCELLED',
+    )
+    const controller = new AbortController()
+    const dial = node.transport.connect(silent.address, { signal: controller.signal })
+    setImmediate(() => controller.abort())
+    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CANCELLED')
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('rejects addresses that the engine would throw on', async () => {
+    const node = await start({ credentials: first })
+    for (const remote of [
+      { host: 'localhost', port: 5 },
+      { host: '127.0.0.1', port: 0 },
+      { host: '127.0.0.1', port: 70_000 },
+      { host: '::1', port: 5 },
+      { host: '', port: 5 },
+      { host: '999.1.1.1', port: 5 },
+    ]) {
+      expect(await codeOf(node.transport.connect(remote)), JSON.stringify(remote)).toBe(
+        'ERR_NODOSUM_CONFIG_INVALID',
+      )
+    }
+    expect(node.transport.snapshot().connections).toEqual([])
+  })
+
+  it('is refused at the limit of connections, and possible again below it', async () => {
+    const a = await start({ credentials: first, options: { connectionsMax: 1 } })
+    const b = await start({ credentials: second })
+    await b.transport.listen(() => {})
+    const connection = await a.transport.connect(b.address)
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_LIMIT_CONNECTIONS')
+    await connection.close()
+    const again = await a.transport.connect(b.address)
+    expect(again.peer.nodeId).toBe('second')
+  })
+})
+
+describe('accepting', () => {
+  it('happens only while somebody listens', async () => {
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    const b = await start({ credentials: second })
+    const listener = await b.transport.listen(() => {})
+    expect(listener.address).toEqual(b.address)
+    expect(await codeOf(b.transport.listen(() => {}))).toBe('ERR_NODOSUM_LISTEN_FAILED')
+    await a.transport.connect(b.address)
+    await listener.close()
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    await b.transport.listen(() => {})
+    await a.transport.connect(b.address)
+  })
+
+  it('ignores dials beyond the connection limit and counts them', async () => {
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    const b = await start({ credentials: second, options: { connectionsMax: 1 } })
+    await b.transport.listen(() => {})
+    await a.transport.connect(b.address)
+    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(b.transport.snapshot().counters.refusedConnectionLimit).toBeGreaterThan(0)
+  })
+
+  it('keeps a bounded number of half-open connections and lets them expire', async () => {
+    const options = { halfOpenMax: 3, connectTimeoutMs: 300 }
+    const node = await start({ credentials: second, options })
+    await node.transport.listen(() => {})
+    for (let index = 0; index < 5; index += 1) {
+      const raw = await rawDial(node.address, {
+        caPem: certificates.caPem,
+        protocol: 'nodosum/1',
+        isMute: true,
+      })
+      closers.push(() => raw.close())
+    }
+    await until('two were refused', () => {
+      const { counters, connections } = node.transport.snapshot()
+      return connections.length === 3 && counters.refusedHalfOpenLimit === 2
+    })
+    await until('all expired', () => node.transport.snapshot().connections.length === 0)
+    const a = await start({ credentials: first })
+    await a.transport.connect(node.address)
+  })
+
+  it('limits the rate of handshakes', async () => {
+    const options = { acceptsPerSecond: 1, acceptBurst: 2 }
+    const node = await start({ credentials: second, options })
+    await node.transport.listen(() => {})
+    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
+    await a.transport.connect(node.address)
+    await a.transport.connect(node.address)
+    expect(await codeOf(a.transport.connect(node.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
+    expect(node.transport.snapshot().counters.refusedAcceptRate).toBeGreaterThan(0)
+  })
+
+  it('is not disturbed by garbage, also not by garbage that looks like QUIC', async () => {
+    const node = await start({ credentials: second })
+    await node.transport.listen(() => {})
+    const noise = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => noise.close())
+    let sent = 0
+    const send = (bytes: Buffer): void => {
+      noise.send(bytes, node.address)
+      sent += 1
+    }
+    for (let round = 0; round < 300; round += 1) {
+      send(Buffer.concat([Buffer.of(0x40), randomBytes(round)]))
+      send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 20), randomBytes(round)]))
+      send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 8), randomBytes(1_300)]))
+      send(Buffer.concat([Buffer.of(0xc0), randomBytes(1_300)]))
+      if (round % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(
+      'all were seen',
+      () => (node.transport.snapshot().counters.packets ?? 0) >= sent - 50,
+    )
+    expect(node.transport.snapshot().counters.accepted).toBeLessThanOrEqual(300)
+    const a = await start({ credentials: first })
+    const connection = await a.transport.connect(node.address)
+    expect(connection.peer.nodeId).toBe('second')
+  })
+
+  it('drops packets of a connection that come from another address', async () => {
+    const { dialer, acceptor, nodes } = await pairOf(
+      { credentials: first },
+      { credentials: second },
+    )
+    const captured: Buffer[] = []
+    const thief = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+    closers.push(() => thief.close())
+    const [a, b] = nodes
+    const original = b.udp.onQuic
+    b.udp.onQuic = (bytes, from) => {
+      captured.push(Buffer.from(bytes))
+      original?.(bytes, from)
+    }
+    dialer.openStream().write(Buffer.from('x'))
+    await until('a packet', () => captured.length > 0)
+    thief.send(captured[0] as Buffer, b.address)
+    await until('dropped', () => b.transport.snapshot().counters.droppedForeignPath === 1)
+    expect(acceptor.remote).toEqual(a.address)
+  })
+})

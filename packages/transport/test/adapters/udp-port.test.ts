@@ -1,0 +1,124 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { isNodosumError, type NodosumError } from '@nodosum/kernel'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { bindUdpPort, type HostPort, type UdpPort } from '../../src/index.ts'
+
+async function bind(host = '127.0.0.1'): Promise<UdpPort> {
+  const port = await bindUdpPort({ host, port: 0 })
+  onTestFinished(() => port.close())
+  return port
+}
+
+async function refusal(options: { host: string; port: number }): Promise<NodosumError> {
+  const error: unknown = await bindUdpPort(options).then(
+    (port) => port.close(),
+    (thrown: unknown) => thrown,
+  )
+  if (isNodosumError(error)) return error
+  throw new Error(`no coded error: ${error}`)
+}
+
+describe('a UDP port', () => {
+  it('tells QUIC from gossip by one bit of the first byte', async () => {
+    const [a, b] = [await bind(), await bind()]
+    const quic: number[] = []
+    const gossip: number[] = []
+    const from: HostPort[] = []
+    b.onQuic = (bytes, sender) => {
+      quic.push(bytes[0] as number)
+      from.push(sender)
+    }
+    b.onPacket = (bytes) => void gossip.push(bytes[0] as number)
+    const firsts = Array.from({ length: 256 }, (_, first) => first)
+    for (const first of firsts) {
+      a.send(Uint8Array.of(first, 1), b.address)
+      if (first % 32 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await vi.waitUntil(() => quic.length + gossip.length === 256)
+    const isQuic = (first: number): boolean => (first & 0x40) !== 0
+    expect(quic.sort((x, y) => x - y)).toEqual(firsts.filter(isQuic))
+    expect(gossip.sort((x, y) => x - y)).toEqual(firsts.filter((first) => !isQuic(first)))
+    expect(from[0]).toEqual(a.address)
+    expect(b.stats()).toMatchObject({ receivedPackets: 256, receivedBytes: 512, ignoredPackets: 0 })
+    expect(a.stats()).toMatchObject({ sentPackets: 256, sentBytes: 512, sendErrors: 0 })
+    expect(a.sendsInFlight).toBe(0)
+  })
+
+  it('counts what nobody wants: empty, or without a handler', async () => {
+    const [a, b] = [await bind(), await bind()]
+    a.send(new Uint8Array(0), b.address)
+    a.send(Uint8Array.of(0x40), b.address)
+    a.send(Uint8Array.of(0x00), b.address)
+    await vi.waitUntil(() => b.stats().ignoredPackets === 3)
+  })
+
+  it('counts what the system does not send, and never throws', async () => {
+    const a = await bind()
+    a.send(new Uint8Array(70_000), a.address)
+    a.send(Uint8Array.of(1), { host: '127.0.0.1', port: 0 })
+    a.send(Uint8Array.of(1), { host: 'not an address', port: 5 })
+    a.send(Uint8Array.of(1), { host: '127.0.0.1', port: 70_000 })
+    await vi.waitUntil(() => a.stats().sendErrors === 4)
+    await vi.waitUntil(() => a.sendsInFlight === 0)
+    expect(a.stats().sentPackets).toBe(0)
+  })
+
+  it('carries the largest datagram', async () => {
+    const [a, b] = [await bind(), await bind()]
+    const arrived = new Promise<number>((resolve) => {
+      b.onPacket = (bytes) => resolve(bytes.length)
+    })
+    a.send(new Uint8Array(65_507), b.address)
+    expect(await arrived).toBe(65_507)
+  })
+
+  it('shows IPv4 peers of an IPv6 socket as IPv4', async () => {
+    const [a, b] = [await bind(), await bind('::')]
+    const arrived = new Promise<HostPort>((resolve) => {
+      b.onPacket = (_bytes, from) => resolve(from)
+    })
+    a.send(Uint8Array.of(1), { host: '127.0.0.1', port: b.address.port })
+    expect(await arrived).toEqual(a.address)
+  })
+
+  it('is free again after close, and takes nothing more', async () => {
+    const a = await bind()
+    await a.close()
+    await a.close()
+    a.send(Uint8Array.of(1), a.address)
+    const again = await bindUdpPort(a.address)
+    await again.close()
+    expect(again.address).toEqual(a.address)
+  })
+})
+
+describe('binding is refused with a code', () => {
+  it('when the port is taken, with what to do', async () => {
+    const holder = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(holder, 'listening')
+    onTestFinished(() => void holder.close())
+    const { port } = holder.address()
+    const error = await refusal({ host: '127.0.0.1', port })
+    expect(error.code).toBe('ERR_NODOSUM_LISTEN_FAILED')
+    expect(error.message).toContain('the port is taken')
+    expect(error.details).toMatchObject({ host: '127.0.0.1', port, errno: 'EADDRINUSE' })
+  })
+
+  it('when the machine has no such address', async () => {
+    const error = await refusal({ host: '192.0.2.1', port: 0 })
+    expect(error.code).toBe('ERR_NODOSUM_LISTEN_FAILED')
+    expect(error.message).toContain('no such address')
+  })
+
+  it('for a name, and for a port out of range', async () => {
+    for (const options of [
+      { host: 'localhost', port: 0 },
+      { host: '127.0.0.1', port: 65_536 },
+      { host: '127.0.0.1', port: -1 },
+      { host: '127.0.0.1', port: 1.5 },
+    ]) {
+      expect((await refusal(options)).code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+    }
+  })
+})
