@@ -2,7 +2,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
 const folders = ['packages', 'apps', 'tools']
-  .flatMap((parent) => (existsSync(parent) ? readdirSync(parent).map((name) => `${parent}/${name}`) : []))
+  .flatMap((parent) =>
+    existsSync(parent) ? readdirSync(parent).map((name) => `${parent}/${name}`) : [],
+  )
   .concat('benchmarks', 'chaos', 'docs')
   .filter((folder) => existsSync(`${folder}/test`))
 

@@ -23,8 +23,7 @@ await node.transport.listen((connection) => {
     stream.onEnd = () => stream.end()
   }
 })
-process.on('message', async () => {
-  await node.close()
-  process.disconnect()
+process.on('message', () => {
+  void node.close().then(() => process.disconnect())
 })
 process.send?.({ port: node.address.port })

@@ -38,7 +38,7 @@ const corePrograms = tree.files
   .filter((file) => /^packages\/[^/]+\/tsconfig\.core\.json$/.test(file))
   .map((file): readonly string[] => ['tsc', '-p', file])
 const programs: readonly (readonly string[])[] = [
-  ['biome', 'ci', '--error-on-warnings', '.'],
+  ['biome', 'ci', '--error-on-warnings', '--colors=off', '.'],
   ['oxlint', '--type-aware', '--tsconfig', 'tsconfig.json'],
   ['knip'],
   ['node', '-C', 'nodosum-source', 'tools/check/src/reference.ts', '--check'],

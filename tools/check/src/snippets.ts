@@ -53,6 +53,7 @@ export function compileErrors(root: string, snippets: readonly Snippet[]): Probl
       noEmit: true,
       skipLibCheck: true,
       allowImportingTsExtensions: true,
+      lib: ['lib.es2024.d.ts'],
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
       paths: {
@@ -60,6 +61,7 @@ export function compileErrors(root: string, snippets: readonly Snippet[]): Probl
         '@nodosum/kernel/node': [join(root, 'packages/kernel/src/node.ts')],
         '@nodosum/kernel/options': [join(root, 'packages/kernel/src/options.ts')],
         '@nodosum/*': [join(root, 'packages/*/src/index.ts')],
+        zod: [join(root, 'node_modules/zod')],
       },
       customConditions: ['nodosum-source'],
     })

@@ -23,7 +23,7 @@ export function run(
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...(options.quiet === true ? { NO_COLOR: '1' } : {}), ...options.env },
       timeout: options.timeoutMs ?? 900_000,
       killSignal: 'SIGKILL',
     })
