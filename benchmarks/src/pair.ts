@@ -53,11 +53,9 @@ export class Pair {
     this.#order(this.#receiver, { order: 'expect', work })
     await expecting
     const received = work.kind === 'oneway' ? this.#answer(this.#receiver, 'received') : undefined
-    const [sent, arrival] = await Promise.all([
-      this.#answer(this.#sender, 'sent'),
-      received,
-      this.#order(this.#sender, { order: 'run', work }),
-    ])
+    const sending = this.#answer(this.#sender, 'sent')
+    this.#order(this.#sender, { order: 'run', work })
+    const [sent, arrival] = await Promise.all([sending, received])
     if (work.kind === 'request' && sent.latenciesUs.length !== work.count) {
       throw new Error(`${this.#subject}: ${sent.latenciesUs.length} replies of ${work.count}`)
     }

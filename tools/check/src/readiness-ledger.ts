@@ -6,13 +6,29 @@ import type { SourceTree } from './source-tree.ts'
 const ledgerFile = 'docs/readiness.yaml'
 export const ledgerPage = 'docs/readiness.md'
 
-const proofSchema = z.union([
+/** What shows that a row is true. */
+type Proof =
+  | { readonly test: string }
+  | { readonly check: string }
+  | { readonly benchmark: string }
+  | { readonly doc: string }
+
+interface Row {
+  readonly id: string
+  readonly owed: string
+  readonly status: 'done' | 'partial' | 'open'
+  readonly where?: string | undefined
+  readonly note?: string | undefined
+  readonly proof: readonly Proof[]
+}
+
+const proofSchema: z.ZodType<Proof> = z.union([
   z.strictObject({ test: z.string().includes(' > ') }),
   z.strictObject({ check: z.string() }),
   z.strictObject({ benchmark: z.string() }),
   z.strictObject({ doc: z.string() }),
 ])
-const rowSchema = z.strictObject({
+const rowSchema: z.ZodType<Row> = z.strictObject({
   id: z.string().regex(/^\d+\.\d+\.\d+$/),
   owed: z.string().min(1),
   status: z.enum(['done', 'partial', 'open']),
@@ -20,8 +36,6 @@ const rowSchema = z.strictObject({
   note: z.string().optional(),
   proof: z.array(proofSchema).default([]),
 })
-type Proof = z.infer<typeof proofSchema>
-type Row = z.infer<typeof rowSchema>
 
 export function readLedger(tree: SourceTree): Row[] {
   return z.array(rowSchema).parse(parse(tree.read(ledgerFile)))

@@ -61,7 +61,7 @@ export function compileErrors(root: string, snippets: readonly Snippet[]): Probl
         '@nodosum/kernel/node': [join(root, 'packages/kernel/src/node.ts')],
         '@nodosum/kernel/options': [join(root, 'packages/kernel/src/options.ts')],
         '@nodosum/*': [join(root, 'packages/*/src/index.ts')],
-        zod: [join(root, 'node_modules/zod')],
+        zod: [join(root, 'node_modules/zod/index.d.ts')],
       },
       customConditions: ['nodosum-source'],
     })

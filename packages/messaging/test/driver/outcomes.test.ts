@@ -28,7 +28,7 @@ describe('a message that is not handled', () => {
     const { a, b } = twoNodes()
     b.orders.onMessage(async (payload) => {
       if (payload === 'sync') throw new RangeError('no')
-      await null
+      await Promise.resolve()
       if (payload === 'async') throw Object.assign(new Error('sold out'), { code: 'OUT_OF_STOCK' })
     })
     const outcomes = await Promise.allSettled(
@@ -221,7 +221,7 @@ describe('the equation', () => {
     b.orders.onMessage(async () => {
       count += 1
       if (count % 7 === 0) throw new Error('no')
-      if (count % 5 === 0) await null
+      if (count % 5 === 0) await Promise.resolve()
     })
     const sends: Promise<unknown>[] = []
     for (let step = 0; step < 300; step++) {
