@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { isClusterName, isNodeId, type Logger } from '@nodosum/kernel'
 import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
@@ -123,7 +124,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .describe('In profile development: 127.0.0.1 and port 0.'),
     advertise: z
       .strictObject({
-        host: z.string().describe('The IP address at which others reach this node.'),
+        host: z
+          .string()
+          .refine((host) => isIP(host) !== 0, 'an IP address, not a name')
+          .describe('The IP address at which others reach this node.'),
       })
       .optional()
       .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
@@ -162,9 +166,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         'From generateGossipKey(). The first seals, all open. Required except in profile development.',
       ),
     tags: z
-      .record(z.string().max(64), z.string().max(256))
+      .record(z.string(), z.string())
       .default({})
-      .describe('Seen by members.'),
+      .superRefine(checkTags)
+      .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
     dataDirectory: z.string().optional().describe('Keeps the node id, if it has to be made up.'),
     developmentDirectory: z
       .string()
@@ -185,6 +190,26 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .describe('Every limit and time of every layer; see the reference of each.'),
   }),
 }) as unknown as OptionTable<NodeConfig, NodeOptions>
+
+/** A record that is larger would not decode at the other members. */
+const tagLimits = { count: 32, nameBytes: 64, valueBytes: 256 } as const
+
+function checkTags(tags: Readonly<Record<string, string>>, context: z.RefinementCtx): void {
+  const entries = Object.entries(tags)
+  const refuse = (message: string, path: string[]): void => {
+    context.addIssue({ code: 'custom', message, path })
+  }
+  const { count, nameBytes, valueBytes } = tagLimits
+  if (entries.length > count) refuse(`at most ${count} tags, not ${entries.length}`, [])
+  for (const [name, value] of entries.slice(0, count)) {
+    if (name === '' || Buffer.byteLength(name) > nameBytes) {
+      refuse(`a tag's name has 1 to ${nameBytes} bytes`, [name])
+    }
+    if (Buffer.byteLength(value) > valueBytes) {
+      refuse(`a tag's value has at most ${valueBytes} bytes`, [name])
+    }
+  }
+}
 
 function isLogger(value: unknown): boolean {
   return (

@@ -126,6 +126,24 @@ describe('createNode rejects', () => {
     expect(error.message).toContain('nodeId')
   })
 
+  it('when tags would not fit, or the advertised address is a name', async () => {
+    const many = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`t${index}`, '']))
+    const wrong = [
+      [{ tags: many }, 'tags'],
+      [{ tags: { zone: 'ä'.repeat(129) } }, 'tags.zone'],
+      [{ tags: { ['n'.repeat(65)]: '' } }, 'tags'],
+      [{ advertise: { host: 'shop-1.internal' } }, 'advertise.host'],
+    ] as const
+    for (const [options, path] of wrong) {
+      const error = await rejection({ ...(await alone()), ...options })
+      expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+      expect(error.message).toContain(path)
+    }
+    const most = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`t${index}`, 'x']))
+    const node = await startNode({ ...(await alone()), tags: most })
+    expect(node.members()[0]?.tags).toEqual(most)
+  })
+
   it('when identity, gossip keys and discovery are missing, and names all three', async () => {
     const error = await rejection({})
     expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
+import { encodeOpen } from '../../src/wire/hello.ts'
 import { byteByByte } from '../fake-connections.ts'
 import { settle, type TestNode, type TestNodeOptions, TestWorld, until, write } from '../nodes.ts'
+
+/** OPEN of lane x/y as the first frame of its stream. */
+function encodeOpenFrame(stream: number): Uint8Array {
+  const body = encodeOpen({ stream, kind: 'messages', application: 'x', name: 'y' })
+  const bytes = new Uint8Array(frameHeaderBytesMax + body.length)
+  const at = writeFrameHeader(bytes, 0, frameType.open, 0, stream, 1, body.length)
+  bytes.set(body, at)
+  return bytes.subarray(0, at + body.length)
+}
 
 async function connected(
   options: TestNodeOptions = {},
@@ -220,6 +231,23 @@ describe('the end of a session', () => {
     await until(() => b.endings.length === 1)
     expect(b.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_DECODE_FAILED' })
     await until(() => a.endings.length === 1)
+  })
+
+  it('by a lane on which a frame is missing, repeated or of another stream', async () => {
+    for (const [stream, sequence] of [
+      [1, 3],
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      const { a, b } = await connected()
+      const lane = a.session.connection.openStream()
+      lane.write(encodeOpenFrame(1))
+      await until(() => b.lanes.length === 1)
+      lane.write(Uint8Array.of(4, 0, 0, 0, 0x90, 0, stream, sequence))
+      await until(() => b.endings.length === 1)
+      expect(b.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_DECODE_FAILED' })
+      expect(b.lanes[0]?.bodies).toEqual([])
+    }
   })
 
   it('does not come from unknown frames that may be ignored', async () => {
