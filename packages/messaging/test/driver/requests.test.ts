@@ -228,6 +228,7 @@ describe('a request is tried again', () => {
     await until(() => runs === 1)
     cluster.cut(a, b)
     expect(await once).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
+    expect(a.counts).toMatchObject({ accepted: 1, unknown: 1, inFlight: 0 })
     const again = a.orders.request('b', 1, { idempotent: true })
     await until(() => runs === 2)
     cluster.cut(a, b)
@@ -296,6 +297,20 @@ describe('a node with more requests than it may have', () => {
     expect(ran).toEqual([0, 1, 2, 3])
     expect(b.service.busy).toBe(0)
     expect(cluster.scheduler.pendingTimers).toBe(0)
+  })
+
+  it('counts the requests of all callers together', async () => {
+    const { cluster, a, b } = twoNodes({ handlerConcurrencyMax: 2, requestQueueMax: 1 })
+    const c = cluster.node('c')
+    const { opened, open } = gate()
+    b.orders.onRequest((payload) => opened.then(() => payload))
+    const first = [1, 2].map((number) => a.orders.request('b', number))
+    await until(() => b.counts.received === 2)
+    const third = c.orders.request('b', 3)
+    await until(() => b.counts.received === 3)
+    expect(await failure(c.orders.request('b', 4))).toMatchObject({ code: 'ERR_NODOSUM_OVERLOAD' })
+    open()
+    expect(await Promise.all([...first, third])).toEqual([1, 2, 3])
   })
 
   it('runs a long queue of requests that end at once without a deep stack', async () => {

@@ -201,6 +201,24 @@ describe('a message is refused before it is accepted', () => {
     expect(a.counts).toMatchObject({ accepted: 8, delivered: 8 })
   })
 
+  it('when a larger one waits before it: a small one does not slip past', async () => {
+    const { cluster, a, b } = twoNodes()
+    const seen: number[] = []
+    b.orders.onMessage((payload) => void seen.push((payload as Uint8Array).length))
+    await a.orders.send('b', new Uint8Array(1), { confirm: 'received' })
+    Object.assign(cluster.wire, { holds: true, roomBytes: 100 })
+    expect(a.orders.trySend('b', new Uint8Array(80))).toBe('accepted')
+    const large = a.orders.send('b', new Uint8Array(50))
+    expect(a.orders.trySend('b', new Uint8Array(2))).toBe('ERR_NODOSUM_BACKPRESSURE')
+    const small = a.orders.send('b', new Uint8Array(3))
+    await settle()
+    cluster.wire.holds = false
+    cluster.end(a, b).wake()
+    await Promise.all([large, small])
+    await until(() => seen.length === 4)
+    expect(seen).toEqual([1, 80, 50, 3])
+  })
+
   it('when its signal aborts', async () => {
     const { cluster, a } = twoNodes()
     cluster.unreachable = new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', 'nobody there')
