@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { closeOnSignals, createNode } from 'nodosum'
+import { FileLogger } from './file-logger.ts'
 import { Journal } from './journal.ts'
 import { readCatalogue, runCatalog } from './modules/catalog.ts'
 import { runInventory } from './modules/inventory.ts'
@@ -16,19 +17,23 @@ if (name === undefined || directory === undefined) {
   process.stderr.write('usage: process.ts NAME DIRECTORY\n')
   process.exit(64)
 }
-// The supervisor is gone, by Ctrl-C or worse: so is the shop.
+// The supervisor is gone, even if by SIGKILL: so is the shop. It may have gone during the imports.
 process.on('disconnect', () => process.exit(1))
+if (process.connected === false) process.exit(1)
 
-mkdirSync(join(directory, 'journals'), { recursive: true })
+for (const folder of ['journals', 'logs']) mkdirSync(join(directory, folder), { recursive: true })
 const database = new ShopDatabase(join(directory, 'shop.db'))
 database.open(readCatalogue())
 const journal = new Journal(join(directory, 'journals', `${name}.jsonl`))
+// So that an empty journal is never an honest one.
+journal.write({ event: 'started', pid: process.pid })
 
 const node = await createNode({
   cluster: 'bazaar',
   nodeId: name,
   profile: 'development',
   developmentDirectory: join(directory, 'development'),
+  logger: new FileLogger(join(directory, 'logs', `${name}.log`)),
 })
 closeOnSignals(node, { deadlineMs: 5_000 })
 
@@ -36,12 +41,11 @@ runCatalog(node)
 runInventory(node, database)
 runPayments(node)
 runNotifications(node, journal)
-runOrders(node, database)
+runOrders(node, database, journal)
 runStorefront(node, journal)
 
 process.send?.({ ready: true })
 const { error } = await node.closed
-if (error !== null) process.stderr.write(`${name}: ${error.message}\n`)
-process.disconnect?.()
-database.close()
-journal.close()
+if (error !== null) process.stderr.write(`${name}: ${error.stack ?? error.message}\n`)
+// Journal and database hold every line and transaction already; there is nothing to flush.
+process.exit(error === null ? 0 : 1)

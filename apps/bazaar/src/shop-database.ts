@@ -4,6 +4,12 @@ import type { OrderResult, Product } from './modules/shop-types.ts'
 /** What became of a wish to reserve. */
 export type ReserveAnswer = 'reserved' | 'out of stock'
 
+/** How an order ended, and whether this very call decided it. */
+export interface Decision {
+  readonly result: OrderResult
+  readonly isFirst: boolean
+}
+
 /** How long a transaction waits for that of another process. */
 const busyTimeoutMs = 5_000
 
@@ -51,16 +57,16 @@ export class ShopDatabase {
   }
 
   /** Decides how an order ends; the first decision stands and is what everybody gets. */
-  decide(orderId: string, outcome: OrderResult['outcome'], reason: string): OrderResult {
+  decide(orderId: string, outcome: OrderResult['outcome'], reason: string): Decision {
     return this.#transaction(() => {
       const known = this.decision(orderId)
-      if (known !== null) return known
+      if (known !== null) return { result: known, isFirst: false }
       this.#statements.decide.run(orderId, outcome, reason)
       if (outcome === 'failed') {
         this.#statements.giveBack.run(orderId, orderId)
         this.#statements.release.run(orderId)
       }
-      return { orderId, outcome, reason }
+      return { result: { orderId, outcome, reason }, isFirst: true }
     })
   }
 

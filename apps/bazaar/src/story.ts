@@ -1,28 +1,33 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { createNode, type Node } from 'nodosum'
 import { Customers } from './customers.ts'
+import { FileLogger } from './file-logger.ts'
 import { Journal } from './journal.ts'
-import { ShopProcesses } from './shop-processes.ts'
+import { nodeFlags, ShopProcesses } from './shop-processes.ts'
 import type { ViewState } from './terminal-view.ts'
 
 export interface StoryOptions {
   readonly directory: string
   readonly processes: number
   readonly ordersPerSecond: number
-  /** How long business runs before the kill, and again after the return. */
-  readonly quietMs: number
   readonly onEvent: (atMs: number, text: string) => void
 }
 
 /** A member must be found dead, or back, within this time; far more than it takes. */
 const noticeWithinMs = 30_000
 
+const accountProgram = fileURLToPath(new URL('./account.ts', import.meta.url))
+
 /** Five processes open a shop, one is killed and comes back, and the books balance. */
 export class Story {
   readonly #options: StoryOptions
   readonly #processes: ShopProcesses
   readonly #events: { atMs: number; text: string }[] = []
+  readonly #problems: string[] = []
   readonly #startedMs = performance.now()
   #node: Node | null = null
   #customers: Customers | null = null
@@ -31,24 +36,27 @@ export class Story {
   constructor(options: StoryOptions) {
     this.#options = options
     this.#processes = new ShopProcesses(options.directory, options.processes)
+    this.#processes.onUnexpectedEnd = (name, how) => this.#problem(`${name} ${how}`)
   }
 
   async open(): Promise<void> {
     const { directory, ordersPerSecond } = this.#options
     const { names } = this.#processes
+    mkdirSync(join(directory, 'logs'), { recursive: true })
     this.#tell(`starting ${names.length} processes`)
     await Promise.all(names.map((name) => this.#processes.start(name)))
-    this.#node = await createNode({
+    const node = await createNode({
       cluster: 'bazaar',
       nodeId: 'customers',
       profile: 'development',
       developmentDirectory: join(directory, 'development'),
+      logger: new FileLogger(join(directory, 'logs', 'customers.log')),
     })
+    this.#node = node
     await this.#until('all members to be seen', () => this.#present() === names.length)
     this.#tell(`${names.length} processes form a cluster over QUIC with mutual TLS`)
     this.#journal = new Journal(join(directory, 'customers.jsonl'))
-    const node = this.#node
-    this.#customers = new Customers({ node, journal: this.#journal, ordersPerSecond, count: 16 })
+    this.#customers = new Customers({ node, journal: this.#journal, ordersPerSecond })
     this.#tell('the customers are in')
   }
 
@@ -57,7 +65,7 @@ export class Story {
     this.#customers?.noteKill(victim)
     this.#processes.kill(victim)
     const killedMs = performance.now()
-    this.#tell(`${victim} is killed with SIGKILL`)
+    this.#tell(`${victim} is killed with SIGKILL, ${this.#customers?.inFlight} orders in flight`)
     await this.#until('the death to be noticed', () => this.#stateOf(victim) === 'failed')
     this.#tell(`${victim} is declared dead after ${since(killedMs)}; business goes on without it`)
     await this.#processes.start(victim)
@@ -65,23 +73,18 @@ export class Story {
     this.#tell(`${victim} is back ${since(killedMs)} after it was killed`)
   }
 
-  quiet(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, this.#options.quietMs))
-  }
-
   /** Customers leave, processes end, and a program of its own does the account. */
   async account(): Promise<{ balanced: boolean; text: string }> {
     await this.#customers?.finish()
     this.#tell('the customers have left; the processes drain and end')
-    await this.#processes.stop()
+    for (const name of await this.#processes.stop()) {
+      this.#problem(`${name} did not end when asked, and was killed`)
+    }
     await this.#node?.close()
     this.#journal?.close()
-    const program = new URL('./account.ts', import.meta.url).pathname
-    const flags = ['--conditions=nodosum-source', '--disable-warning=ExperimentalWarning']
-    const result = spawnSync(process.execPath, [...flags, program, this.#options.directory], {
-      encoding: 'utf8',
-    })
-    return { balanced: result.status === 0, text: `${result.stdout}${result.stderr}`.trimEnd() }
+    const { code, text } = await run([...nodeFlags, accountProgram, this.#options.directory])
+    const problems = this.#problems.map((problem) => `problem: ${problem}`)
+    return { balanced: code === 0 && problems.length === 0, text: [text, ...problems].join('\n') }
   }
 
   /** On the way out, whatever happened. */
@@ -95,17 +98,14 @@ export class Story {
 
   view(): ViewState {
     const customers = this.#customers
-    const placed = customers?.placed ?? 0
-    const answered = customers === null ? 0 : customers.confirmed + customers.failed
-    const elapsedMs = performance.now() - this.#startedMs
     return {
-      elapsedMs,
+      elapsedMs: performance.now() - this.#startedMs,
       members: this.names.map((name) => ({ name, state: this.#stateOf(name) })),
-      placed,
+      placed: customers?.placed ?? 0,
       confirmed: customers?.confirmed ?? 0,
       failed: customers?.failed ?? 0,
-      inFlight: placed - answered - (customers?.unanswered ?? 0),
-      ordersPerSecond: Math.round(answered / (elapsedMs / 1_000)),
+      inFlight: customers?.inFlight ?? 0,
+      ordersPerSecond: customers?.rate() ?? 0,
       events: this.#events,
     }
   }
@@ -119,6 +119,11 @@ export class Story {
     return member?.state ?? 'unknown'
   }
 
+  #problem(text: string): void {
+    this.#problems.push(text)
+    this.#tell(text)
+  }
+
   #tell(text: string): void {
     const atMs = performance.now() - this.#startedMs
     this.#events.push({ atMs, text })
@@ -130,9 +135,24 @@ export class Story {
     const deadlineMs = performance.now() + noticeWithinMs
     while (!condition()) {
       if (performance.now() > deadlineMs) throw new Error(`waited ${noticeWithinMs} ms for ${what}`)
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await sleep(10)
     }
   }
+}
+
+/** Runs a program to its end; what it says comes back in one piece. */
+function run(programArguments: readonly string[]): Promise<{ code: number | null; text: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, programArguments, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let text = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+    }
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, text: text.trimEnd() }))
+  })
 }
 
 function since(startMs: number): string {

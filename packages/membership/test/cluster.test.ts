@@ -169,8 +169,9 @@ describe('a bad network', () => {
     expect(cluster.network.counters.duplicated).toBeGreaterThan(100)
   })
 
-  it('that splits in two heals to one view', () => {
+  it.each([false, true])('that splits in two heals to one view (seeds gone: %s)', (gone) => {
     const { cluster, nodes } = formed('split', 6)
+    cluster.seedsAreGone = gone
     const ids = nodes.map(({ id }) => id)
     cluster.network.partition(ids.slice(0, 3), ids.slice(3))
     cluster.scheduler.runUntil(() => nodes[0]?.idsIn('failed').length === 3, 30_000)
@@ -201,6 +202,8 @@ describe('a process that stands still', () => {
       for (const node of nodes) {
         expect(node.changes.filter(({ kind }) => kind === 'failed')).toEqual([])
       }
+      // It heard nothing for 3 s, which says nothing about the others.
+      expect(nodes[2]?.changes.filter(({ kind }) => kind === 'suspect')).toEqual([])
       expect(cluster.agrees).toBe(true)
     }
   })

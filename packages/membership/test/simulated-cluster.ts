@@ -35,6 +35,8 @@ export class SimulatedCluster {
   readonly network: SimulatedNetwork
   readonly random: Random
   readonly nodes: Map<string, SimulatedNode> = new Map()
+  /** From then on discovery finds nobody. */
+  seedsAreGone = false
 
   constructor(seed: string, quality: Partial<LinkQuality> = { delayMs: 1, jitterMs: 4 }) {
     this.random = seededRandom(seed)
@@ -67,6 +69,7 @@ export class SimulatedCluster {
   }
 
   seeds(): { host: string; port: number }[] {
+    if (this.seedsAreGone) return []
     return [...this.nodes.values()].slice(0, 3).map(({ host }) => ({ host, port }))
   }
 }
@@ -82,7 +85,8 @@ export class SimulatedNode {
   hasConflict = false
   #pausedUntilMs = 0
   #timer: TimerHandle | null = null
-  readonly #waiting: (() => void)[] = []
+  readonly #lateTimers: (() => void)[] = []
+  readonly #latePackets: (() => void)[] = []
   readonly #cluster: SimulatedCluster
   readonly #port: SimulatedPort
 
@@ -108,7 +112,9 @@ export class SimulatedNode {
   start(): void {
     const { scheduler } = this.#cluster
     this.#port.onPacket = (bytes, from) =>
-      this.#whenAwake(() => this.core.handlePacket(scheduler.nowMs(), from, bytes))
+      this.#whenAwake(this.#latePackets, () =>
+        this.core.handlePacket(scheduler.nowMs(), from, bytes),
+      )
     this.#look()
   }
 
@@ -117,8 +123,9 @@ export class SimulatedNode {
     const { scheduler } = this.#cluster
     this.#pausedUntilMs = scheduler.nowMs() + durationMs
     scheduler.after(durationMs, () => {
-      // Node runs timers before it reads sockets, and its driver lets sockets go first.
-      for (const run of this.#waiting.splice(0)) run()
+      // Node runs timers before it reads sockets.
+      const due = [...this.#lateTimers.splice(0), ...this.#latePackets.splice(0)]
+      for (const run of due) run()
       this.#perform()
     })
   }
@@ -157,15 +164,15 @@ export class SimulatedNode {
 
   #look(): void {
     if (!this.isRunning) return
-    this.#whenAwake(() => this.core.join(this.#cluster.seeds()))
+    this.#whenAwake(this.#lateTimers, () => this.core.join(this.#cluster.seeds()))
     const isAlone = this.core.members().length === 1 || !this.core.self.formed
     this.#cluster.scheduler.after(isAlone ? 1_000 : 10_000, () => this.#look())
   }
 
-  #whenAwake(run: () => void): void {
+  #whenAwake(late: (() => void)[], run: () => void): void {
     if (!this.isRunning) return
     if (this.#cluster.scheduler.nowMs() < this.#pausedUntilMs) {
-      this.#waiting.push(run)
+      late.push(run)
       return
     }
     run()
@@ -184,7 +191,7 @@ export class SimulatedNode {
     const { scheduler } = this.#cluster
     const delayMs = Math.max(1, this.core.nextDeadlineMs() - scheduler.nowMs())
     this.#timer = scheduler.after(delayMs, () =>
-      this.#whenAwake(() => this.core.tick(scheduler.nowMs())),
+      this.#whenAwake(this.#lateTimers, () => this.core.tick(scheduler.nowMs())),
     )
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Node } from 'nodosum'
 import type { OrderLine, Product } from './shop-types.ts'
 
-export const catalogueFile = new URL('../../data/catalogue.json', import.meta.url)
+export const catalogueFile: URL = new URL('../../data/catalogue.json', import.meta.url)
 
 export function readCatalogue(): readonly Product[] {
   return JSON.parse(readFileSync(catalogueFile, 'utf8')) as Product[]

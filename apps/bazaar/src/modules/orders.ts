@@ -1,8 +1,13 @@
 import { anyNode, type Node, ownerOf } from 'nodosum'
+import type { Journal } from '../journal.ts'
 import type { ShopDatabase } from '../shop-database.ts'
 import type { Charge } from './payments.ts'
 import type { Order, OrderResult } from './shop-types.ts'
 
+/**
+ * A third of it, one attempt, is long enough for a live process; all of it, for a dead one to be
+ * found out. Whoever asks for the order tries again before this is over (see storefront.ts).
+ */
 const retried = { idempotent: true, timeoutMs: 6_000 } as const
 
 /**
@@ -12,7 +17,7 @@ const retried = { idempotent: true, timeoutMs: 6_000 } as const
  * process that turned out to be alive, or resumed after a crash. So every step can be repeated,
  * and how the order ended is decided once, in the database.
  */
-export function runOrders(node: Node, database: ShopDatabase): void {
+export function runOrders(node: Node, database: ShopDatabase, journal: Journal): void {
   const inventory = node.application('inventory')
   const catalog = node.application('catalog')
   const payments = node.application('payments')
@@ -36,7 +41,10 @@ export function runOrders(node: Node, database: ShopDatabase): void {
     if (known !== null) return known
     const reason = await reasonToFail(order)
     // Gives reservations back when the order failed, in the same transaction.
-    const result = database.decide(order.orderId, reason === '' ? 'confirmed' : 'failed', reason)
+    const outcome = reason === '' ? 'confirmed' : 'failed'
+    const { result, isFirst } = database.decide(order.orderId, outcome, reason)
+    // Once for each order over all processes, or the account does not balance.
+    if (isFirst) journal.write({ event: 'decided', orderId: order.orderId, outcome })
     // The order does not wait for its e-mail, and stands without it.
     void notifications.send(anyNode(), result).catch(() => undefined)
     return result

@@ -2,6 +2,7 @@ import { type Node, ownerOf } from 'nodosum'
 import { type Journal, readJournal } from '../journal.ts'
 import type { Order, OrderResult } from './shop-types.ts'
 
+/** One attempt is a third of it: 5 s, less than the 6 s after which orders.ts gives up a step. */
 const retried = { idempotent: true, timeoutMs: 15_000 } as const
 
 /**

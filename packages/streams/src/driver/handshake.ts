@@ -108,7 +108,6 @@ export function greet(
 export function answer(options: HandshakeOptions & { judge: Judge }): Promise<Established | null> {
   const { connection, self } = options
   return new Promise((resolve, reject) => {
-    let exchange: Exchange | null = null
     let peer: Hello | null = null
     const timer = options.scheduler.after(options.timeoutMs, () => {
       connection.onStream = null
@@ -120,10 +119,10 @@ export function answer(options: HandshakeOptions & { judge: Judge }): Promise<Es
       reject(lost(connection, reason))
     }
     connection.onStream = (bytes) => {
-      if (exchange !== null) return bytes.reset(0)
+      // Lanes that overtake CONFIRM wait in the connection until the session takes them over.
+      connection.onStream = null
       timer.cancel()
       const opened = new Exchange(options, bytes, (problem) => reject(problem))
-      exchange = opened
       opened.onFrame = (type, body) => {
         if (peer !== null) {
           if (type !== frameType.confirm) return opened.fail(undecodable())

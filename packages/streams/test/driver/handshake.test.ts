@@ -7,7 +7,7 @@ import {
 } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
-import { encodeHello, type Hello } from '../../src/wire/hello.ts'
+import { encodeHello, encodeOpen, type Hello } from '../../src/wire/hello.ts'
 import { byteByByte, connectionPair, type FakeConnection } from '../fake-connections.ts'
 import { settle, TestWorld, until, write } from '../nodes.ts'
 
@@ -22,9 +22,9 @@ const hello: Hello = {
   attachment: 1,
 }
 
-function frame(type: number, body: Uint8Array, sequence = 1): Uint8Array {
+function frame(type: number, body: Uint8Array, sequence = 1, stream = 0): Uint8Array {
   const bytes = new Uint8Array(frameHeaderBytesMax + body.length)
-  const at = writeFrameHeader(bytes, 0, type, 0, 0, sequence, body.length)
+  const at = writeFrameHeader(bytes, 0, type, 0, stream, sequence, body.length)
   bytes.set(body, at)
   return bytes.subarray(0, at + body.length)
 }
@@ -56,6 +56,26 @@ describe('a session', () => {
     expect([session.attachment, b.session.attachment]).toEqual([1, 1])
     expect([session.dialer, b.session.dialer]).toEqual(['a', 'a'])
     expect(world.scheduler.pendingTimers).toBe(0)
+  })
+
+  it('takes over lanes that overtook the confirmation', async () => {
+    const world = new TestWorld()
+    const b = world.node('b')
+    const [near, far] = connectionPair('stranger', 'b', world.wire)
+    b.accept(far)
+    const control = near.openStream()
+    control.write(frame(frameType.hello, encodeHello(hello)))
+    await settle()
+    const lane = near.openStream()
+    const resets: number[] = []
+    lane.onReset = (code) => void resets.push(code)
+    const open = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'y' })
+    lane.write(frame(frameType.open, open, 1, 1))
+    await settle()
+    expect(b.sessions).toEqual([])
+    control.write(frame(frameType.confirm, new Uint8Array(0), 2))
+    await until(() => b.lanes.length === 1)
+    expect(resets).toEqual([])
   })
 
   it('accepts peers whose certificate names only a role', async () => {
