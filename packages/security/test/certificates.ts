@@ -32,11 +32,20 @@ export interface Plan {
   readonly extra?: readonly x509.Extension[]
 }
 
-export const { serverAuth, clientAuth } = x509.ExtendedKeyUsage
+export const serverAuth = '1.3.6.1.5.5.7.3.1'
+export const clientAuth = '1.3.6.1.5.5.7.3.2'
+export const keyUsages: typeof x509.KeyUsageFlags = x509.KeyUsageFlags
 export const shopUri = 'spiffe://example.org/nodosum/shop/shop-1'
 
 export async function newKeys(curve = 'P-256'): Promise<Keys> {
   const algorithm = { name: 'ECDSA', namedCurve: curve }
+  return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+}
+
+/** Keys for a subject; certificates are signed with ECDSA only. */
+export async function newRsaKeys(modulusLength: number): Promise<Keys> {
+  const publicExponent = Uint8Array.of(1, 0, 1)
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength, publicExponent }
   return webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 }
 
@@ -97,4 +106,12 @@ export function pemOf(label: string, der: Uint8Array): string {
 /** An extension with any content, also a wrong one. */
 export function extension(id: string, critical: boolean, value: Uint8Array): x509.Extension {
   return new x509.Extension(id, critical, Uint8Array.from(value))
+}
+
+export async function namesOwnKey(keys: Keys): Promise<x509.Extension> {
+  return x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto)
+}
+
+export async function namesIssuerKey(keys: Keys): Promise<x509.Extension> {
+  return x509.AuthorityKeyIdentifierExtension.create(keys.publicKey, false, webcrypto)
 }

@@ -21,11 +21,11 @@ export function byteByByte(bytes: Uint8Array): Uint8Array[] {
 class FakeStream implements ByteStream {
   readonly id: number
   onWritable: (() => void) | null = null
-  onData: ((chunk: Uint8Array) => void) | null = null
   onEnd: (() => void) | null = null
   onReset: ((code: number) => void) | null = null
   other: FakeStream | null = null
   readonly #wire: Wire
+  #onData: ((chunk: Uint8Array) => void) | null = null
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #isPaused = false
@@ -36,6 +36,16 @@ class FakeStream implements ByteStream {
   constructor(id: number, wire: Wire) {
     this.id = id
     this.#wire = wire
+  }
+
+  get onData(): ((chunk: Uint8Array) => void) | null {
+    return this.#onData
+  }
+
+  /** What came before waits for it. */
+  set onData(handler: ((chunk: Uint8Array) => void) | null) {
+    this.#onData = handler
+    if (this.#queue.length > 0) this.#schedule()
   }
 
   get bufferedBytes(): number {

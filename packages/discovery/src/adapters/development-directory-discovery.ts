@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
 import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -122,7 +123,8 @@ const passedOver: ReadonlyMap<string, string> = new Map([
 
 async function readRecord(path: string): Promise<NodeRecord | 'malformed' | undefined> {
   try {
-    const file = await open(path, 'r')
+    // Of a pipe, a blocking open would wait for a writer.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       const bytes = Buffer.alloc(recordBytesMax)
       const { bytesRead } = await file.read(bytes, 0, recordBytesMax, 0)

@@ -2,9 +2,11 @@ import { isNodosumError } from '@nodosum/kernel'
 import type { Discovery, Found, HostPort } from '../discovery.ts'
 import { type DiscoveryOptions, discoveryOptions } from '../options.ts'
 import { abortable } from './abortable.ts'
+import { deadline } from './deadline.ts'
+import { errorText } from './error-text.ts'
 import { HostLookup, type Lookup, systemLookup } from './host-lookup.ts'
 import { resolveSeeds } from './resolve-seeds.ts'
-import { parseSeed, type Seed } from './seed-address.ts'
+import { parseSeed, requirePort, type Seed } from './seed-address.ts'
 
 /** Says where members may be: seeds as text, or addresses; at once or later. */
 export type DiscoveryFunction = (
@@ -20,48 +22,66 @@ export interface FunctionDiscoveryOptions {
   readonly options?: Partial<DiscoveryOptions> | undefined
 }
 
+/** Most calls under way: of earlier looks that did not wait for them any longer, and this one's. */
+export const callsMax = 4
+
 /**
  * Finds members by a function of the user. What it returns is treated like a list of seeds. A
- * throw, a wrong entry or no answer in time is told in the detail and never ends the node.
+ * throw, a wrong entry or no answer in time is told in the detail and never ends the node. The
+ * function's signal aborts when nobody waits for it any more; while 4 calls ignore that, it is not
+ * called again.
  */
 export function functionDiscovery(options: FunctionDiscoveryOptions): Discovery {
   const limits = discoveryOptions.parse(options.options)
+  requirePort(options.defaultPort)
   const lookup = new HostLookup(options.lookup ?? systemLookup)
+  const asked = new AskedFunction(options.find)
   return {
     find: (signal) =>
       abortable(signal, async () => {
-        const answer = await ask(options.find, signal, limits.lookupTimeoutMs)
+        const answer = await asked.ask(signal, limits.lookupTimeoutMs)
         if (typeof answer === 'string') return nothing(answer)
         const { seeds, problems } = parseAll(answer, options.defaultPort, limits.addressesMax)
-        const found = await resolveSeeds(seeds, lookup, limits)
+        const found = await resolveSeeds(seeds, lookup, limits, signal)
         if (problems.length === 0) return found
         return { ...found, detail: `${found.detail}; ${problems.join('; ')}` }
       }),
   }
 }
 
-async function ask(
-  find: DiscoveryFunction,
-  signal: AbortSignal,
-  timeoutMs: number,
-): Promise<readonly unknown[] | string> {
-  const late = Promise.withResolvers<string>()
-  const timer = setTimeout(() => late.resolve(`did not answer within ${timeoutMs} ms`), timeoutMs)
-  try {
-    const answer: unknown = await Promise.race([call(find, signal), late.promise])
-    if (typeof answer === 'string' || Array.isArray(answer)) return answer
-    return 'returned no array'
-  } finally {
-    clearTimeout(timer)
-  }
-}
+class AskedFunction {
+  readonly #find: DiscoveryFunction
+  #calls = 0
 
-async function call(find: DiscoveryFunction, signal: AbortSignal): Promise<unknown> {
-  try {
-    const answer: unknown = await find(signal)
-    return typeof answer === 'string' ? undefined : answer
-  } catch (error) {
-    return `failed: ${String(error).slice(0, 300)}`
+  constructor(find: DiscoveryFunction) {
+    this.#find = find
+  }
+
+  /** The array it returned, or words for why there is none. */
+  async ask(signal: AbortSignal, timeoutMs: number): Promise<readonly unknown[] | string> {
+    if (this.#calls === callsMax) return `has ${callsMax} earlier calls that never ended`
+    const late = deadline(signal, timeoutMs)
+    const nobodyWaits = new AbortController()
+    try {
+      const answer = await Promise.race([this.#call(nobodyWaits.signal), late.passed])
+      if (answer !== undefined) return answer
+      nobodyWaits.abort()
+      return `did not answer within ${timeoutMs} ms`
+    } finally {
+      late.clear()
+    }
+  }
+
+  async #call(signal: AbortSignal): Promise<readonly unknown[] | string> {
+    this.#calls += 1
+    try {
+      const answer: unknown = await this.#find(signal)
+      return Array.isArray(answer) ? answer : 'returned no array'
+    } catch (error) {
+      return `failed: ${errorText(error)}`
+    } finally {
+      this.#calls -= 1
+    }
   }
 }
 
@@ -78,8 +98,9 @@ function parseAll(
     try {
       seeds.push(parseSeed(textOf(entry), defaultPort, `entry ${at}`))
     } catch (error) {
-      if (!isNodosumError(error)) throw error
-      if (problems.length < problemsShownMax) problems.push(error.message)
+      // Anything else comes from a getter of the entry.
+      const problem = isNodosumError(error) ? error.message : `entry ${at}: ${errorText(error)}`
+      if (problems.length < problemsShownMax) problems.push(problem)
     }
   }
   if (entries.length > entriesMax) {

@@ -1,4 +1,6 @@
 import { lookup } from 'node:dns/promises'
+import { deadline } from './deadline.ts'
+import { errorText } from './error-text.ts'
 
 /** Resolves a host name to IP literals; rejects when the name service says no. */
 export type Lookup = (host: string) => Promise<readonly string[]>
@@ -32,14 +34,17 @@ export class HostLookup {
   }
 
   /** One result for each name, in order; a name still unknown after `timeoutMs` is a problem. */
-  async resolveAll(hosts: readonly string[], timeoutMs: number): Promise<Resolved[]> {
-    const late = Promise.withResolvers<undefined>()
-    const timer = setTimeout(() => late.resolve(undefined), timeoutMs)
+  async resolveAll(
+    hosts: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Resolved[]> {
+    const late = deadline(signal, timeoutMs)
     const results = new Map<string, Resolved>()
     let next = 0
     const work = async (): Promise<void> => {
       for (let host = hosts[next++]; host !== undefined; host = hosts[next++]) {
-        const result = await Promise.race([this.#resolve(host), late.promise])
+        const result = await Promise.race([this.#resolve(host), late.passed])
         if (result === undefined) return
         results.set(host, result)
       }
@@ -47,7 +52,7 @@ export class HostLookup {
     try {
       await Promise.all(Array.from({ length: atOnceMax }, work))
     } finally {
-      clearTimeout(timer)
+      late.clear()
     }
     const problem = `no answer within ${timeoutMs} ms`
     return hosts.map((host) => results.get(host) ?? { host, problem })
@@ -66,11 +71,12 @@ export class HostLookup {
 
   async #ask(host: string): Promise<Resolved> {
     try {
-      const addresses = await this.#lookup(host)
+      const addresses: unknown = await this.#lookup(host)
+      if (!Array.isArray(addresses)) return { host, problem: 'the lookup returned no array' }
       return addresses.length > 0 ? { host, addresses } : { host, problem: 'no address' }
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException | null)?.code
-      return { host, problem: code === undefined ? String(error).slice(0, 200) : words(code) }
+      const code = (error as NodeJS.ErrnoException | null | undefined)?.code
+      return { host, problem: typeof code === 'string' ? words(code) : errorText(error) }
     }
   }
 }

@@ -14,9 +14,10 @@ export async function resolveSeeds(
   seeds: readonly Seed[],
   lookup: HostLookup,
   limits: ResolveLimits,
+  signal: AbortSignal,
 ): Promise<Found> {
   const names = new Set(seeds.filter((seed) => seed.isName).map((seed) => seed.host))
-  const resolved = await lookup.resolveAll([...names], limits.lookupTimeoutMs)
+  const resolved = await lookup.resolveAll([...names], limits.lookupTimeoutMs, signal)
   const addressesOf = new Map<string, readonly string[]>()
   const problems: string[] = []
   for (const result of resolved) {
@@ -61,8 +62,13 @@ export class AddressList {
     const shown = problems.slice(0, problemsShownMax)
     if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`)
     const wrong = shown.length === 0 ? '' : `; ${shown.join('; ')}`
-    return `${count === 0 ? 'no address' : `${count} addresses`} from ${from}${left}${wrong}`
+    return `${addressesIn(count)} from ${from}${left}${wrong}`
   }
+}
+
+function addressesIn(count: number): string {
+  if (count === 0) return 'no address'
+  return count === 1 ? '1 address' : `${count} addresses`
 }
 
 function plural(count: number): string {

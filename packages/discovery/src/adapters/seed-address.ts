@@ -10,6 +10,8 @@ export interface Seed extends HostPort {
 const hostBytesMax = 253
 const label = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/
 const digits = /^[0-9]{1,5}$/
+// Also with an IPv4 address inside.
+const everyAddress = /^(?:[0:]*:ffff:)?[0:.]+$/i
 const forms = 'use "host:port", "host", "[IPv6]:port" or an IP address'
 
 /**
@@ -23,7 +25,7 @@ export function parseSeed(text: unknown, defaultPort: number, where: string): Se
   const [host, port] = split(text, where)
   const number = port === undefined ? defaultPort : Number(port)
   if (port !== undefined && !digits.test(port)) throw invalid(where, text, 'has no number as port')
-  if (number < 1 || number > 65_535) {
+  if (!isPort(number)) {
     throw invalid(where, text, `has the port ${number}, which is not from 1 to 65535`)
   }
   const problem = hostProblem(host)
@@ -35,9 +37,21 @@ export function parseSeed(text: unknown, defaultPort: number, where: string): Se
 export function isDialable(value: unknown): value is HostPort {
   if (typeof value !== 'object' || value === null) return false
   const { host, port } = value as Record<string, unknown>
-  if (typeof host !== 'string' || !Number.isInteger(port)) return false
-  const inRange = (port as number) >= 1 && (port as number) <= 65_535
-  return inRange && isIP(host) !== 0 && hostProblem(host) === undefined
+  if (typeof host !== 'string' || !isPort(port)) return false
+  return isIP(host) !== 0 && hostProblem(host) === undefined
+}
+
+/** @throws ERR_NODOSUM_CONFIG_INVALID when it cannot be the port of entries without one */
+export function requirePort(defaultPort: number): void {
+  if (isPort(defaultPort)) return
+  throw new NodosumError(
+    'ERR_NODOSUM_CONFIG_INVALID',
+    `defaultPort is ${String(defaultPort)}; it must be a whole number from 1 to 65535.`,
+  )
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535
 }
 
 function split(text: string, where: string): [host: string, port: string | undefined] {
@@ -61,7 +75,7 @@ function split(text: string, where: string): [host: string, port: string | undef
 
 function hostProblem(host: string): string | undefined {
   if (host === '') return 'has no host'
-  if (host === '0.0.0.0' || /^[0:]+$/.test(host)) {
+  if (isIP(host) !== 0 && everyAddress.test(host)) {
     return 'means "every address of this machine" and can only be listened on'
   }
   if (isIP(host) !== 0) return undefined

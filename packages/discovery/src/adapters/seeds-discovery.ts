@@ -4,7 +4,7 @@ import { type DiscoveryOptions, discoveryOptions } from '../options.ts'
 import { abortable } from './abortable.ts'
 import { HostLookup, type Lookup, systemLookup } from './host-lookup.ts'
 import { resolveSeeds } from './resolve-seeds.ts'
-import { parseSeed } from './seed-address.ts'
+import { parseSeed, requirePort } from './seed-address.ts'
 
 /** Most seeds in one list. */
 export const seedsMax = 256
@@ -30,6 +30,7 @@ export interface SeedsDiscoveryOptions {
 export function seedsDiscovery(options: SeedsDiscoveryOptions): Discovery {
   const { defaultPort, where = 'discovery.seeds' } = options
   const limits = discoveryOptions.parse(options.options)
+  requirePort(defaultPort)
   if (options.seeds.length > seedsMax) {
     throw new NodosumError(
       'ERR_NODOSUM_CONFIG_INVALID',
@@ -39,5 +40,5 @@ export function seedsDiscovery(options: SeedsDiscoveryOptions): Discovery {
   }
   const seeds = options.seeds.map((seed, at) => parseSeed(seed, defaultPort, `${where}[${at}]`))
   const lookup = new HostLookup(options.lookup ?? systemLookup)
-  return { find: (signal) => abortable(signal, () => resolveSeeds(seeds, lookup, limits)) }
+  return { find: (signal) => abortable(signal, () => resolveSeeds(seeds, lookup, limits, signal)) }
 }

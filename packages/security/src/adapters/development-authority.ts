@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import { join } from 'node:path'
 import { type ClusterName, isNodosumError, type NodeId, NodosumError } from '@nodosum/kernel'
 import { writeFileAtomic } from '@nodosum/kernel/node'
-import { nodeUri, parseSpiffeId } from '../core/spiffe-id.ts'
+import { nodeUri } from '../core/spiffe-id.ts'
 import { securityOptions } from '../options.ts'
 import type { Identity } from '../ports.ts'
 import type { IssuingKey } from './certificate-issuer.ts'
@@ -52,13 +52,6 @@ const lockFile = 'lock'
 export async function developmentIdentity(options: DevelopmentIdentityOptions): Promise<Identity> {
   const { directory, cluster, nodeId, wallMs } = options
   const uri = nodeUri(developmentTrustDomain, cluster, nodeId)
-  if (parseSpiffeId(uri) === undefined) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `${JSON.stringify(cluster)} and ${JSON.stringify(nodeId)} cannot be put into a certificate: ` +
-        'neither may be "." or "..".',
-    )
-  }
   const issuer = await import('./certificate-issuer.ts')
   const authority = await locked(directory, options.lockWaitMs, () =>
     sharedAuthority(directory, wallMs, issuer.issueAuthority),

@@ -72,7 +72,7 @@ export async function loadIdentity(
   return {
     // Peers have their own roots; one that is presented is dead weight in every handshake.
     certificatePem: chain
-      .filter((one) => one === leaf || !one.selfIssued)
+      .filter((one) => one === leaf || !one.selfSigned)
       .map(toPem)
       .join(''),
     keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),

@@ -17,7 +17,10 @@ export interface ParsedCertificate {
   readonly issuer: string
   /** The subject, escaped and cut, for messages. */
   readonly label: string
+  /** Names itself as its issuer; in a change of keys that may be another one of its name. */
   readonly selfIssued: boolean
+  /** Signed with its own key: a root. */
+  readonly selfSigned: boolean
 }
 
 /** Largest certificate in bytes; real ones have 500 to 3,000. */
@@ -36,22 +39,34 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate | undefined
     // Node has undefined for an empty name, whatever its types say.
     const subject = ((x509.subject as string | undefined) ?? '').replaceAll('\n', ', ')
     const issuer = ((x509.issuer as string | undefined) ?? '').replaceAll('\n', ', ')
+    // Throws for keys that this build of OpenSSL does not know.
+    const { publicKey } = x509
+    const selfIssued = subject === issuer
     return {
       der,
       x509,
       fields,
-      // Throws for keys that this build of OpenSSL does not know.
-      publicKey: x509.publicKey,
+      publicKey,
       fingerprint: x509.fingerprint256.replaceAll(':', '').toLowerCase(),
       notBeforeMs,
       notAfterMs,
       subject,
       issuer,
       label: shown(subject),
-      selfIssued: subject === issuer,
+      selfIssued,
+      selfSigned: selfIssued && isSignedWith(x509, publicKey),
     }
   } catch {
     return undefined
+  }
+}
+
+/** Whether the key made the signature; false also for a key of another kind. */
+export function isSignedWith(certificate: X509Certificate, key: KeyObject): boolean {
+  try {
+    return certificate.verify(key)
+  } catch {
+    return false
   }
 }
 

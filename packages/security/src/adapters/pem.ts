@@ -18,7 +18,10 @@ export function readPemCertificates(text: string): ParsedCertificate[] | string 
     const stop = text.indexOf(end, at)
     if (stop < 0) return `is cut off: certificate ${position} has no "${end}"`
     const body = text.slice(at + begin.length, stop).replace(/\s+/g, '')
-    if (body.length > certificateBytesMax * 2 || !base64.test(body)) {
+    if (body.length > certificateBytesMax * 2) {
+      return `is damaged: certificate ${position} is larger than ${certificateBytesMax} bytes`
+    }
+    if (!base64.test(body)) {
       return `is damaged: certificate ${position} is not base64 between its markers`
     }
     const certificate = parseCertificate(Buffer.from(body, 'base64'))

@@ -17,10 +17,9 @@ export interface NamedNode {
 
 /** Longest SPIFFE id in bytes. Source: the SPIFFE ID standard, section 2.3. */
 export const spiffeIdBytesMax = 2_048
-/** Longest trust domain in bytes. Source: the same section. */
-export const trustDomainBytesMax = 255
 
 const scheme = 'spiffe://'
+// 255 bytes at most. Source: the same section.
 const trustDomainPattern = /^[a-z0-9._-]{1,255}$/
 const segmentPattern = /^[A-Za-z0-9._-]+$/
 
