@@ -1,48 +1,21 @@
 import { isNodosumError } from '@nodosum/kernel'
 import type { ByteStream } from '@nodosum/transport'
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { QuicOptions } from '../../src/options.ts'
-import { makeCertificates } from '../certificates.ts'
-import { collect, connectPair, type Pair, until } from '../harness.ts'
-import { losing } from '../losing-port.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { connect, echoEverything, nextStream } from '../connected-pair.ts'
+import { collect, type Pair, until } from '../harness.ts'
+import { first, pairOf, second } from '../trusted-nodes.ts'
 
-const certificates = makeCertificates()
-const first = certificates.issue('spiffe://test/nodosum/shop/first')
-const second = certificates.issue('spiffe://test/nodosum/shop/second')
 let pair: Pair
-
-afterAll(() => certificates.remove())
-afterEach(() => pair.close())
-
-async function connect(options: QuicOptions = {}, lossRate = 0): Promise<void> {
-  const wrap = lossRate > 0 ? losing(lossRate) : undefined
-  pair = await connectPair(
-    { credentials: first, options, ...(wrap && { wrap }) },
-    { credentials: second, options, ...(wrap && { wrap }) },
-  )
-}
-
-/** The next stream that the acceptor gets. */
-function nextStream(): Promise<ByteStream> {
-  return new Promise((resolve) => {
-    pair.acceptor.onStream = resolve
-  })
-}
-
-function echoEverything(): void {
-  pair.acceptor.onStream = (stream) => {
-    stream.onData = (chunk) => stream.write(chunk)
-    stream.onEnd = () => stream.end()
-  }
-}
 
 describe('backpressure', () => {
   const window = 65_536
   const options = { streamWindowBytes: window, streamBufferBytes: 100_000 }
-  beforeEach(() => connect(options))
+  beforeEach(async () => {
+    pair = await connect(options)
+  })
 
   it('stops the writer when the reader is paused, and lets it continue', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     let writables = 0
     stream.onWritable = () => {
@@ -74,7 +47,7 @@ describe('backpressure', () => {
   })
 
   it('bounds what a paused reader can be sent to the stream window', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     for (let index = 0; index < 100; index += 1) stream.write(Buffer.alloc(10_000))
     const remote = await arrived
@@ -103,7 +76,7 @@ describe('backpressure', () => {
   })
 
   it('takes effect before the next onData when pause is called inside one', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     stream.write(Buffer.alloc(60_000))
     stream.end()
@@ -140,7 +113,7 @@ describe('backpressure', () => {
 
   it('resets a stream whose writer ignores every false', async () => {
     await pair.close()
-    await connect({ streamBufferBytes: 16_384, streamBufferBytesMax: 1_048_576 })
+    pair = await connect({ streamBufferBytes: 16_384, streamBufferBytesMax: 1_048_576 })
     const stream = pair.dialer.openStream()
     let code: number | null = null
     stream.onReset = (given) => {
@@ -155,8 +128,8 @@ describe('backpressure', () => {
 
 describe('stream limits', () => {
   it('refuse a stream of this end with a coded error, and recover', async () => {
-    await connect({ streamsMax: 8 })
-    echoEverything()
+    pair = await connect({ streamsMax: 8 })
+    echoEverything(pair)
     const streams = Array.from({ length: 8 }, () => pair.dialer.openStream())
     let code: string | undefined
     try {
@@ -172,10 +145,7 @@ describe('stream limits', () => {
   })
 
   it('reset a stream of the peer that is one too many', async () => {
-    pair = await connectPair(
-      { credentials: first },
-      { credentials: second, options: { streamsMax: 8 } },
-    )
+    pair = await pairOf({ credentials: first }, { credentials: second, options: { streamsMax: 8 } })
     const streams: ByteStream[] = []
     pair.acceptor.onStream = (stream) => streams.push(stream)
     const opened = Array.from({ length: 9 }, () => pair.dialer.openStream())
@@ -191,8 +161,8 @@ describe('stream limits', () => {
 
 describe('a network that loses packets', () => {
   it('delays bytes, but neither loses nor repeats them', async () => {
-    await connect({}, 0.03)
-    echoEverything()
+    pair = await connect({}, 0.03)
+    echoEverything(pair)
     const stream = pair.dialer.openStream()
     const echoed = collect(stream)
     const bytes = Buffer.alloc(3_000_000)

@@ -1,68 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { isNodosumError } from '@nodosum/kernel'
 import { bindUdpPort } from '@nodosum/transport'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { makeCertificates } from '../certificates.ts'
-import { connectPair, startNode, type TestNode, until } from '../harness.ts'
+import { describe, expect, it } from 'vitest'
+import { until } from '../harness.ts'
 import { rawDial } from '../raw-client.ts'
-
-const certificates = makeCertificates()
-const first = certificates.issue('spiffe://test/nodosum/shop/first')
-const second = certificates.issue('spiffe://test/nodosum/shop/second')
-const directory = mkdtempSync(join(tmpdir(), 'nodosum-quic-child-'))
-const closers: (() => unknown)[] = []
-
-writeFileSync(join(directory, 'credentials.json'), JSON.stringify(second))
-
-afterAll(() => {
-  certificates.remove()
-  rmSync(directory, { recursive: true, force: true })
-})
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-
-async function start(options: Parameters<typeof startNode>[0]): Promise<TestNode> {
-  const node = await startNode(options)
-  closers.push(() => node.close())
-  return node
-}
-
-async function pairOf(...options: Parameters<typeof connectPair>): ReturnType<typeof connectPair> {
-  const pair = await connectPair(...options)
-  closers.push(() => pair.close())
-  return pair
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-    return 'resolved'
-  } catch (error) {
-    return isNodosumError(error) ? error.code : String(error)
-  }
-}
-
-/** Another process with a QUIC listener; the mode says what it does. */
-async function _startChild(
-  mode: string,
-  options = {},
-): Promise<{ child: ChildProcess; port: number }> {
-  const child = fork(new URL('../child-node.ts', import.meta.url), [mode, directory], {
-    execArgv: ['-C', 'nodosum-source'],
-    env: { ...process.env, QUIC_OPTIONS: JSON.stringify(options) },
-  })
-  closers.push(() => child.kill('SIGKILL'))
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve((message as { port: number }).port))
-    child.once('exit', (code) => reject(new Error(`the child ended with ${code}`)))
-  })
-  return { child, port }
-}
+import { certificates, closers, codeOf, first, pairOf, second, start } from '../trusted-nodes.ts'
 
 describe('connecting', () => {
   it('times out on a port that never answers, naming it', async () => {

@@ -1,46 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { ByteStream } from '@nodosum/transport'
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { QuicOptions } from '../../src/options.ts'
-import { makeCertificates } from '../certificates.ts'
-import { collect, connectPair, type Pair, until } from '../harness.ts'
-import { losing } from '../losing-port.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { connect, echoEverything, nextStream } from '../connected-pair.ts'
+import { collect, type Pair, until } from '../harness.ts'
 
-const certificates = makeCertificates()
-const first = certificates.issue('spiffe://test/nodosum/shop/first')
-const second = certificates.issue('spiffe://test/nodosum/shop/second')
 let pair: Pair
 
-afterAll(() => certificates.remove())
-afterEach(() => pair.close())
-
-async function connect(options: QuicOptions = {}, lossRate = 0): Promise<void> {
-  const wrap = lossRate > 0 ? losing(lossRate) : undefined
-  pair = await connectPair(
-    { credentials: first, options, ...(wrap && { wrap }) },
-    { credentials: second, options, ...(wrap && { wrap }) },
-  )
-}
-
-/** The next stream that the acceptor gets. */
-function nextStream(): Promise<ByteStream> {
-  return new Promise((resolve) => {
-    pair.acceptor.onStream = resolve
-  })
-}
-
-function echoEverything(): void {
-  pair.acceptor.onStream = (stream) => {
-    stream.onData = (chunk) => stream.write(chunk)
-    stream.onEnd = () => stream.end()
-  }
-}
-
 describe('byte streams', () => {
-  beforeEach(() => connect())
+  beforeEach(async () => {
+    pair = await connect()
+  })
 
   it('carry bytes both ways and end each direction on its own', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     stream.write(Buffer.from('question'))
     stream.end()
@@ -67,7 +39,7 @@ describe('byte streams', () => {
   })
 
   it('end without any byte', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     pair.dialer.openStream().end()
     expect(await collect(await arrived)).toHaveLength(0)
   })
@@ -75,7 +47,7 @@ describe('byte streams', () => {
   it('that came before onStream was set are delivered when it is', async () => {
     pair.dialer.openStream().write(Buffer.from('early'))
     await until('the stream is known', () => pair.acceptor.stats().streams === 1)
-    const remote = await nextStream()
+    const remote = await nextStream(pair)
     const text = new Promise<string>((resolve) => {
       remote.onData = (chunk) => resolve(Buffer.from(chunk).toString())
     })
@@ -83,7 +55,7 @@ describe('byte streams', () => {
   })
 
   it('keep the order of many small chunks, which travel together', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     const expected: string[] = []
     for (let index = 0; index < 20_000; index += 1) {
@@ -96,7 +68,7 @@ describe('byte streams', () => {
   })
 
   it('keep received chunks valid after the callback', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     for (let index = 0; index < 200; index += 1) stream.write(Buffer.alloc(5_000, index))
     stream.end()
@@ -110,7 +82,7 @@ describe('byte streams', () => {
   })
 
   it('that the peer resets report its code once and accept nothing more', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     const codes: number[] = []
     stream.onReset = (code) => codes.push(code)
@@ -127,7 +99,7 @@ describe('byte streams', () => {
   })
 
   it('that were only opened and then reset still reach the peer as reset', async () => {
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     pair.dialer.openStream().reset(5)
     const remote = await arrived
     const code = new Promise<number>((resolve) => {
@@ -146,8 +118,8 @@ describe('byte streams', () => {
 
   it('learn that nobody reads any more although the peer had ended its direction', async () => {
     await pair.close()
-    await connect({ keepAliveMs: 250, idleTimeoutMs: 2_000 })
-    const arrived = nextStream()
+    pair = await connect({ keepAliveMs: 250, idleTimeoutMs: 2_000 })
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     stream.write(Buffer.from('x'))
     const remote = await arrived
@@ -162,7 +134,7 @@ describe('byte streams', () => {
   })
 
   it('survive 2,000 one after another, each answered', async () => {
-    echoEverything()
+    echoEverything(pair)
     for (let index = 0; index < 2_000; index += 1) {
       const stream = pair.dialer.openStream()
       const answer = collect(stream)
@@ -174,7 +146,7 @@ describe('byte streams', () => {
   }, 30_000)
 
   it('survive 200 at once', async () => {
-    echoEverything()
+    echoEverything(pair)
     const answers = Array.from({ length: 200 }, async (_, index) => {
       const stream = pair.dialer.openStream()
       const answer = collect(stream)
@@ -206,7 +178,7 @@ describe('byte streams', () => {
     const total = 64 * 1024 * 1024
     const sent = createHash('sha256')
     const received = createHash('sha256')
-    const arrived = nextStream()
+    const arrived = nextStream(pair)
     const stream = pair.dialer.openStream()
     let written = 0
     const pump = (): void => {
