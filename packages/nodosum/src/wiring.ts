@@ -11,6 +11,7 @@ import {
   type NodeId,
   NodosumError,
   newBootId,
+  Supervisor,
 } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { MembershipService } from '@nodosum/membership'
@@ -21,6 +22,7 @@ import { bindUdpPort, Dialer, type Transport, type UdpPort } from '@nodosum/tran
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
 import type { NodeConfig } from './node-options.ts'
+import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
 /** The layers of one node, wired together and not joined yet. */
@@ -53,13 +55,14 @@ export async function wireLayers(config: NodeConfig, logger: Logger): Promise<La
 }
 
 async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layers> {
-  const scheduler = systemScheduler()
   const random = systemRandom()
   const cluster = config.cluster as ClusterName
   const credentials = await findCredentials(config, random)
   const { nodeId, identity, match } = credentials
   const bootId = newBootId(random)
   const logger = root.child({ cluster, node_id: nodeId })
+  const supervisor = new Supervisor({ logger, name: 'node' })
+  const scheduler = supervisedScheduler(systemScheduler(), supervisor)
 
   const isDevelopment = config.profile === 'development'
   const listen = config.listen ?? {
