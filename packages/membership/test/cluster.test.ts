@@ -103,6 +103,32 @@ describe('a node that is killed', () => {
     expect(nodes[0]?.kindsOf('n3')).not.toContain('failed')
   })
 
+  it.each([
+    { isNoticed: true, host: 'n3' },
+    { isNoticed: true, host: 'elsewhere' },
+    { isNoticed: false, host: 'n3' },
+    { isNoticed: false, host: 'elsewhere' },
+  ])('is seen again when it had formed a cluster by itself meanwhile (%o)', (how) => {
+    const { cluster, nodes } = formed(`alone ${how.isNoticed} ${how.host}`, 5)
+    const others = nodes.filter(({ id }) => id !== 'n3')
+    nodes[3]?.kill()
+    if (how.isNoticed) {
+      const isFailed = (): boolean => others.every((node) => node.stateOf('n3') === 'failed')
+      cluster.scheduler.runUntil(isFailed, 15_000)
+    }
+    cluster.network.partition([how.host], ['n0', 'n1', 'n2', 'n4'])
+    const again = cluster.start('n3', { formation: { alone: true }, host: how.host })
+    cluster.scheduler.runUntil(() => again.isFormed, 5_000)
+    cluster.network.heal()
+    const bootOf = (node: SimulatedNode): string | undefined =>
+      node.core.members().find(({ nodeId }) => nodeId === 'n3')?.bootId
+    const isKnown = (): boolean => others.every((node) => bootOf(node) === again.core.self.bootId)
+    cluster.scheduler.runUntil(() => cluster.agrees && isKnown(), 60_000)
+    cluster.scheduler.runFor(60_000)
+    expect(cluster.agrees && isKnown()).toBe(true)
+    expect(again.hasConflict).toBe(false)
+  })
+
   it('is seen again when it returns at another address', () => {
     const { cluster, nodes } = formed('other address', 5)
     nodes[3]?.kill()

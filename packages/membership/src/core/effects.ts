@@ -13,7 +13,7 @@ export type Effect =
   /** This node belongs to a cluster from now on. */
   | { readonly kind: 'formed' }
   /** Another living process uses this node's id. */
-  | { readonly kind: 'conflict'; readonly address: PacketAddress | null }
+  | { readonly kind: 'conflict'; readonly address: PacketAddress }
 
 /** How a cluster may begin. */
 export interface Formation {

@@ -270,7 +270,7 @@ export class MembershipCore {
         }
         return
       case 'ack':
-        if (this.#probe?.sequence === packet.probe && this.#probe.target === packet.from) {
+        if (this.#probe?.sequence === packet.probe && this.#isFrom(this.#probe.target, packet)) {
           this.#probe = null
         }
         this.#forwardAck(packet)
@@ -286,6 +286,11 @@ export class MembershipCore {
       default:
         unreachable(packet.kind)
     }
+  }
+
+  /** Another process at the same address does not answer for a dead one. */
+  #isFrom(target: NodeId, packet: Packet): boolean {
+    return packet.from === target && packet.fromBoot === this.#table.get(target)?.bootId
   }
 
   #probeFor(nowMs: number, from: PacketAddress, packet: Packet): void {

@@ -20,7 +20,7 @@ export type Consequence =
   /** Somebody with this id may live there: ping it. */
   | { readonly kind: 'ask'; readonly address: PacketAddress }
   /** Another living process uses this id. */
-  | { readonly kind: 'conflict'; readonly address: PacketAddress | null }
+  | { readonly kind: 'conflict'; readonly address: PacketAddress }
 
 const nothing: Consequence = { kind: 'nothing' }
 
@@ -63,16 +63,18 @@ export class OwnRecord {
     }
     const { epoch } = record.incarnation
     if (epoch < this.#member.incarnation.epoch) return nothing
-    const gone = record.state === 'failed' || record.state === 'left'
     const address = addressOf(record)
-    if (this.#announced) {
-      // Another process has taken over while this one was away; an older one is long known.
-      const replaced = !gone && epoch > this.#member.incarnation.epoch
-      return replaced ? { kind: 'conflict', address: address ?? null } : nothing
-    }
-    if (gone || address === undefined || sameAddress(address, this.#member.addresses)) {
+    const isGone = record.state === 'failed' || record.state === 'left'
+    if (isGone || address === undefined || sameAddress(address, this.#member.addresses)) {
+      // Nobody lives there, yet others believe that process until this one exceeds it; also when
+      // this one formed a cluster by itself before it heard of them.
       this.#exceed(epoch)
       return nothing
+    }
+    if (this.#announced) {
+      // Another process has taken over while this one was away; an older one is long known.
+      const replaced = epoch > this.#member.incarnation.epoch
+      return replaced ? { kind: 'conflict', address } : nothing
     }
     if (this.#rival !== null && this.#rival.epoch >= epoch) return nothing
     // The same id with another boot: a process that died without a word, or one that lives.

@@ -170,9 +170,8 @@ export class MembershipService {
       case 'formed':
         return this.#formed?.()
       case 'conflict': {
-        const { address } = effect
-        const where = address === null ? '' : ` at ${address.host}:${address.port}`
-        const message = `another living process${where} uses the node id ${this.#settings.nodeId}`
+        const where = `${effect.address.host}:${effect.address.port}`
+        const message = `another living process at ${where} uses the node id ${this.#settings.nodeId}`
         const error = new NodosumError('ERR_NODOSUM_NODE_ID_CONFLICT', message)
         if (this.#failed !== null) this.#failed(error)
         else this.onConflict?.(error)
