@@ -3,7 +3,7 @@
 // No dependencies: it must run on a fresh clone with nothing but Node 20 and npm.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -43,6 +43,41 @@ function installIsCurrent(stamp) {
   return existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp && pinnedNodeRuns()
 }
 
+/** One install at a time: two of them in one folder spoil each other. */
+function whileLocked(work) {
+  const lock = join(root, '.nodosum', 'installing')
+  const owner = join(lock, 'pid')
+  mkdirSync(dirname(lock), { recursive: true })
+  for (let waits = 0; ; waits++) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (waits === 0) say('another install is under way here; waiting for it')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    // Whoever was killed left its lock behind, within 10 s of its making perhaps without an owner.
+    const isOwned = existsSync(owner) ? isAlive(Number(readFileSync(owner, 'utf8'))) : waits < 50
+    if (!isOwned) rmSync(lock, { recursive: true, force: true })
+  }
+  writeFileSync(owner, String(process.pid))
+  const release = () => rmSync(lock, { recursive: true, force: true })
+  process.once('exit', release)
+  work()
+  process.removeListener('exit', release)
+  release()
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
 function install(stamp) {
   // pnpm does not repair a broken .bin/node, so an install that lost its Node starts over.
   if (existsSync(modules) && !pinnedNodeRuns()) rmSync(modules, { recursive: true, force: true })
@@ -77,7 +112,12 @@ function install(stamp) {
 
 const [command, ...commandArguments] = process.argv.slice(2)
 const stamp = wantedStamp()
-if (!installIsCurrent(stamp)) install(stamp)
+if (!installIsCurrent(stamp)) {
+  whileLocked(() => {
+    // Whoever had the lock may have done it.
+    if (!installIsCurrent(stamp)) install(stamp)
+  })
+}
 if (command === undefined) process.exit(0)
 
 const child = spawn(command, commandArguments, {

@@ -24,6 +24,7 @@ function checkout(nodeVersion = 'v24.21.0'): string {
   writeFileSync(join(root, 'package.json'), JSON.stringify({ devDependencies: pins }))
   writeFileSync(join(root, 'pnpm-lock.yaml'), 'a lockfile')
   script(join(root, 'fake/npm'), [
+    'sleep 0.3',
     `echo "$@" >> ${root}/installs`,
     `mkdir -p ${root}/node_modules/.bin`,
     `printf '#!/bin/sh\\necho ${nodeVersion}\\n' > ${root}/node_modules/.bin/node`,
@@ -87,6 +88,26 @@ describe('bootstrap.mjs', () => {
     const { how } = await run(root, ['true'])
     expect(how).toBe(0)
     expect(installs(root)).toBe(1)
+  })
+
+  it('installs once when two start at the same time', async () => {
+    const root = checkout()
+    const both = await Promise.all([run(root, ['echo', 'one']), run(root, ['echo', 'two'])])
+    expect(both.map(({ how }) => how)).toEqual([0, 0])
+    expect(installs(root)).toBe(1)
+    expect(both.map(({ output }) => output).join()).toContain('waiting for it')
+  })
+
+  it('takes over from an install that was killed', async () => {
+    const root = checkout()
+    const lock = join(root, '.nodosum/installing')
+    mkdirSync(lock, { recursive: true })
+    const killed = spawn('true')
+    await new Promise((resolve) => killed.once('exit', resolve))
+    writeFileSync(join(lock, 'pid'), String(killed.pid))
+    expect((await run(root, ['true'])).how).toBe(0)
+    expect(installs(root)).toBe(1)
+    expect(existsSync(lock)).toBe(false)
   })
 
   it('installs again when a manifest or the lockfile changes', async () => {
