@@ -1,6 +1,7 @@
 import type { Logger, Random, Scheduler } from '@nodosum/kernel'
 import type { Transport, UdpPort, VerifyPeer } from '@nodosum/transport'
-import { applicationProtocol, loadEngine, type QuicCredentials } from './adapters/quiche-binding.ts'
+import type { QuicCredentials } from './adapters/credentials.ts'
+import { applicationProtocol, loadEngine } from './adapters/quiche-binding.ts'
 import { QuicEndpoint } from './driver/quic-endpoint.ts'
 import { parseQuicOptions, type QuicOptions } from './options.ts'
 

@@ -1,4 +1,4 @@
-export type { QuicCredentials } from './adapters/quiche-binding.ts'
+export type { QuicCredentials } from './adapters/credentials.ts'
 export type { QuicTransportOptions } from './create-quic-transport.ts'
 export { createQuicTransport } from './create-quic-transport.ts'
 export type { QuicOptions, QuicSettings } from './options.ts'

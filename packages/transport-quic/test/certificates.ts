@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { QuicCredentials } from '../src/adapters/quiche-binding.ts'
+import type { QuicCredentials } from '../src/adapters/credentials.ts'
 
 /** Real certificates, made with openssl in a temporary directory. */
 export interface Certificates {

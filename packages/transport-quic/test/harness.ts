@@ -10,7 +10,7 @@ import {
   type UdpPort,
   type VerifyPeer,
 } from '@nodosum/transport'
-import type { QuicCredentials } from '../src/adapters/quiche-binding.ts'
+import type { QuicCredentials } from '../src/adapters/credentials.ts'
 import { createQuicTransport } from '../src/create-quic-transport.ts'
 import type { QuicOptions } from '../src/options.ts'
 

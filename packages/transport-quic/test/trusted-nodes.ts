@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isNodosumError } from '@nodosum/kernel'
 import { afterAll, afterEach } from 'vitest'
-import type { QuicCredentials } from '../src/adapters/quiche-binding.ts'
+import type { QuicCredentials } from '../src/adapters/credentials.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { connectPair, startNode, type TestNode } from './harness.ts'
 

@@ -1,16 +1,7 @@
 /** The only place that touches `@matrixai/quic`: it uses its quiche binding and nothing else. */
 import { NodosumError } from '@nodosum/kernel'
 import type { Engine, EngineConnection, EngineConnectionOptions } from '../ports.ts'
-
-/** PEM texts of this node's identity. */
-export interface QuicCredentials {
-  /** Leaf first, then intermediates. */
-  readonly certificatePem: string
-  /** PKCS #8. */
-  readonly keyPem: string
-  /** One or more CA certificates that peers must chain to. */
-  readonly caPem: string
-}
+import { checkCredentials, type QuicCredentials } from './credentials.ts'
 
 /** What of the options ends in the engine's configuration. */
 export interface EngineSettings {
@@ -92,6 +83,7 @@ export async function loadEngine(
   load: () => Promise<unknown> = () => import('@matrixai/quic'),
 ): Promise<Engine> {
   const quiche = await loadBinding(load)
+  checkCredentials(credentials)
   return new QuicheEngine(quiche, credentials, settings)
 }
 
@@ -189,8 +181,7 @@ class QuicheEngine implements Engine {
     } catch (cause) {
       throw new NodosumError(
         'ERR_NODOSUM_CONFIG_INVALID',
-        `QUIC cannot use the credentials (${firstLine(cause)}): the certificate, its key ` +
-          '(PKCS #8) and the CA must be PEM, and the key must belong to the certificate',
+        `QUIC cannot use the credentials (${firstLine(cause)}): the key must be PKCS #8`,
         { cause },
       )
     }

@@ -24,6 +24,14 @@ import { addressProblem, addressWords, isLoopback } from './address.ts'
 import type { LocalClose } from './close-reason.ts'
 import type { ConnectionShared } from './connection-shared.ts'
 import { ConnectionTimers } from './connection-timers.ts'
+import {
+  alreadyListening,
+  cancelled,
+  lostWhileDialing,
+  shutDown,
+  tooManyConnections,
+  undialable,
+} from './endpoint-errors.ts'
 import { PacketSender } from './packet-sender.ts'
 import { QuicConnection } from './quic-connection.ts'
 import { ReceiveSlab } from './receive-slab.ts'
@@ -115,9 +123,7 @@ export class QuicEndpoint implements Transport {
   listen(onConnection: (connection: Connection) => void): Promise<Listener> {
     if (this.#closing !== null) return Promise.reject(shutDown())
     if (this.#onConnection !== null) {
-      const { host, port } = this.#options.udp.address
-      const message = `QUIC already listens on ${host} port ${port}: close that listener first`
-      return Promise.reject(new NodosumError('ERR_NODOSUM_LISTEN_FAILED', message))
+      return Promise.reject(alreadyListening(this.#options.udp.address))
     }
     this.#onConnection = onConnection
     const close = (): Promise<void> => {
@@ -136,9 +142,7 @@ export class QuicEndpoint implements Transport {
     try {
       engine = this.#options.engine.dial({ id, local: this.#shared.local, remote, packetBytes })
     } catch (cause) {
-      // Such as 999.1.1.1, which only looks like an address.
-      const message = `${addressWords(remote)} is no address that can be dialed`
-      return Promise.reject(new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message, { cause }))
+      return Promise.reject(undialable(remote, cause))
     }
     const connection = new QuicConnection(this.#shared, {
       role: 'dialer',
@@ -198,12 +202,7 @@ export class QuicEndpoint implements Transport {
     const problem = addressProblem(remote, this.#shared.local)
     if (problem !== null) return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', problem)
     if (this.#live.size < connectionsMax) return null
-    return new NodosumError(
-      'ERR_NODOSUM_LIMIT_CONNECTIONS',
-      `this node has ${connectionsMax} QUIC connections, its limit (connectionsMax): close some ` +
-        'or raise the limit',
-      { details: { connectionsMax } },
-    )
+    return tooManyConnections(connectionsMax)
   }
 
   #receive(bytes: Buffer, from: HostPort): void {
@@ -251,11 +250,17 @@ export class QuicEndpoint implements Transport {
     return true
   }
 
-  #accept(route: string, remote: HostPort): QuicConnection {
+  #accept(route: string, remote: HostPort): QuicConnection | undefined {
     const id = this.#newId()
     const packetBytes = this.#packetBytes(remote)
     const { local } = this.#shared
-    const engine = this.#options.engine.accept({ id, local, remote, packetBytes })
+    let engine: EngineConnection
+    try {
+      engine = this.#options.engine.accept({ id, local, remote, packetBytes })
+    } catch {
+      // The engine knows no IPv6 zones: a packet from fe80::1%eth0 must not end the process.
+      return undefined
+    }
     const connection = new QuicConnection(this.#shared, {
       role: 'acceptor',
       engine,
@@ -379,19 +384,4 @@ function abortable(
 
 function abandoned(code: number, error: NodosumError): LocalClose {
   return { app: true, code, reason: error.code, error }
-}
-
-function cancelled(remote: HostPort): NodosumError {
-  return new NodosumError('ERR_NODOSUM_CANCELLED', `dialing ${addressWords(remote)} was cancelled`)
-}
-
-function shutDown(): NodosumError {
-  return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'the QUIC transport is closed')
-}
-
-function lostWhileDialing(remote: HostPort): NodosumError {
-  return new NodosumError(
-    'ERR_NODOSUM_CONNECTION_LOST',
-    `${addressWords(remote)} closed the connection during the handshake`,
-  )
 }

@@ -105,7 +105,7 @@ export class Dialer {
         abort: new AbortController(),
       }
       if (this.#running < this.#settings.attemptsMax) this.#start(key, attempt)
-      else if (!this.#queue.offer(attempt)) return Promise.reject(this.#tooMany(peer))
+      else if (!this.#enqueue(attempt)) return Promise.reject(this.#tooMany(peer))
       this.#attempts.set(key, attempt)
     }
     return this.#join(key, attempt, options.signal)
@@ -164,6 +164,15 @@ export class Dialer {
     }
     signal.addEventListener('abort', onAbort, { once: true })
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  /** Dials that nobody waits for any more give their places up before one is refused. */
+  #enqueue(attempt: Attempt): boolean {
+    if (this.#queue.offer(attempt)) return true
+    for (const queued of this.#queue.clear()) {
+      if (queued.waiters.size > 0) this.#queue.offer(queued)
+    }
+    return this.#queue.offer(attempt)
   }
 
   #start(key: string, attempt: Attempt): void {

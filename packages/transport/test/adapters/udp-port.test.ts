@@ -10,6 +10,15 @@ async function bind(host = '127.0.0.1'): Promise<UdpPort> {
   return port
 }
 
+function udpHandles(): number {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith('UDP')).length
+}
+
+/** The system frees a handle one turn of the event loop after its socket closed. */
+async function noHandles(): Promise<void> {
+  await vi.waitUntil(() => udpHandles() === 0)
+}
+
 async function refusal(options: { host: string; port: number }): Promise<NodosumError> {
   const error: unknown = await bindUdpPort(options).then(
     (port) => port.close(),
@@ -82,6 +91,36 @@ describe('a UDP port', () => {
     expect(await arrived).toEqual(a.address)
   })
 
+  it('with port 0 gets a free one of its own', async () => {
+    const ports = (await Promise.all([bind(), bind(), bind()])).map((one) => one.address.port)
+    expect(new Set(ports).size).toBe(3)
+    for (const port of ports) expect(port).toBeGreaterThan(0)
+  })
+
+  it('counts a datagram to an address of the other family as not sent', async () => {
+    const a = await bind()
+    a.send(Uint8Array.of(1), { host: '::1', port: a.address.port })
+    await vi.waitUntil(() => a.stats().sendErrors === 1)
+    expect([a.sendsInFlight, a.stats().sentPackets]).toEqual([0, 0])
+  })
+
+  it('leaves no handle after close, also with datagrams in flight', async () => {
+    await noHandles()
+    const ports = await Promise.all([
+      bindUdpPort({ host: '127.0.0.1', port: 0 }),
+      bindUdpPort({ host: '::', port: 0, receiveBufferBytes: 65_536, sendBufferBytes: 65_536 }),
+    ])
+    expect(udpHandles()).toBe(2)
+    for (const port of ports) {
+      for (let index = 0; index < 100; index += 1) {
+        port.send(new Uint8Array(1_000), { host: '127.0.0.1', port: port.address.port })
+      }
+    }
+    await Promise.all(ports.map((port) => port.close()))
+    await noHandles()
+    await vi.waitUntil(() => ports.every((port) => port.sendsInFlight === 0))
+  })
+
   it('is free again after close, and takes nothing more', async () => {
     const a = await bind()
     await a.close()
@@ -95,6 +134,7 @@ describe('a UDP port', () => {
 
 describe('binding is refused with a code', () => {
   it('when the port is taken, with what to do', async () => {
+    await noHandles()
     const holder = createSocket('udp4').bind(0, '127.0.0.1')
     await once(holder, 'listening')
     onTestFinished(() => void holder.close())
@@ -103,6 +143,8 @@ describe('binding is refused with a code', () => {
     expect(error.code).toBe('ERR_NODOSUM_LISTEN_FAILED')
     expect(error.message).toContain('the port is taken')
     expect(error.details).toMatchObject({ host: '127.0.0.1', port, errno: 'EADDRINUSE' })
+    // The socket that failed to bind is gone; the holder's is left.
+    await vi.waitUntil(() => udpHandles() === 1)
   })
 
   it('when the machine has no such address', async () => {

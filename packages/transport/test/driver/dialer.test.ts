@@ -162,6 +162,24 @@ describe('a dialer', () => {
     expect(dials.map(({ remote }) => remote.host)).toEqual(['10.0.0.1', '10.0.0.9'])
   })
 
+  it('gives the place of a cancelled dial in the queue to the next who asks', async () => {
+    const { dialer, dials } = world({ attemptsMax: 1, queueMax: 2 })
+    const controller = new AbortController()
+    void codeOf(dialer.dial('a', addresses))
+    const gone = codeOf(dialer.dial('b', addresses, { signal: controller.signal }))
+    void codeOf(dialer.dial('c', [{ host: '10.0.0.3', port: 3 }]))
+    controller.abort()
+    expect(await gone).toBe('ERR_NODOSUM_CANCELLED')
+    void codeOf(dialer.dial('d', [{ host: '10.0.0.4', port: 4 }]))
+    expect(await codeOf(dialer.dial('e', addresses))).toBe('ERR_NODOSUM_LIMIT_CONNECTIONS')
+    for (let index = 0; index < 3; index += 1) {
+      dials[index]?.succeed()
+      await settle()
+    }
+    // Those who waited keep their order.
+    expect(dials.map(({ remote }) => remote.host)).toEqual(['10.0.0.1', '10.0.0.3', '10.0.0.4'])
+  })
+
   it('takes only the caller out who aborts, and gives up after the last one', async () => {
     const { dialer, dials } = world()
     const [one, two] = [new AbortController(), new AbortController()]
