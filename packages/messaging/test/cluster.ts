@@ -151,7 +151,7 @@ export class TestCluster {
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  await vi.waitUntil(condition, { timeout: 5_000, interval: 1 })
+  await vi.waitUntil(condition, { timeout: 15_000, interval: 1 })
 }
 
 /** Lets everything happen that needs no time to pass. */

@@ -152,7 +152,7 @@ export function write(session: Session, lane: ReturnType<Session['openLane']>, t
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  await vi.waitUntil(condition, { timeout: 5_000, interval: 1 })
+  await vi.waitUntil(condition, { timeout: 15_000, interval: 1 })
 }
 
 /** Lets everything happen that needs no time to pass. */
