@@ -14,6 +14,7 @@ export default defineConfig({
     // Tests wait for conditions; how long that takes is up to the machine.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: folders.map((folder) => ({
       extends: true,
       test: { name: folder.replace('packages/', ''), include: [`${folder}/test/**/*.test.ts`] },

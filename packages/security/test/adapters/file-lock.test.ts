@@ -114,7 +114,7 @@ describe('the lock of a dead process', () => {
     expect(await withFileLock(path, 2_000, async () => 'mine')).toBe('mine')
     // Its own file stays until it is old, for nobody knows whose it was.
     expect((await readdir(directory)).filter((name) => !name.endsWith('.new'))).toEqual([])
-  }, 20_000)
+  })
 
   it('is taken over when a younger process has its id', async () => {
     const { path } = await place()
