@@ -113,7 +113,7 @@ export interface TestNodeOptions {
 
 /** Nodes that reach each other in memory; time stands still unless the test moves it. */
 export class TestWorld {
-  readonly scheduler: SimulatedScheduler = simulatedScheduler()
+  readonly scheduler: SimulatedScheduler = simulatedScheduler({ turns: 'real' })
   readonly wire: Wire = perfectWire()
   readonly nodes: Map<string, TestNode> = new Map()
   readonly connections: FakeConnection[] = []
