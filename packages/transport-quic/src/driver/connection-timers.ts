@@ -6,6 +6,8 @@ export interface Timed {
   deadlineMs: number
   /** Called at or after the deadline; sets the next one through `ConnectionTimers.update`. */
   onDeadline(nowMs: number): void
+  /** What `onDeadline` threw. */
+  failed(error: unknown): void
 }
 
 /**
@@ -90,7 +92,13 @@ export class ConnectionTimers {
     // While this runs, nobody rearms: the earliest deadline is found once, at the end.
     this.#armedMs = Number.NEGATIVE_INFINITY
     for (const timed of this.#timed) {
-      if (timed.deadlineMs <= nowMs) timed.onDeadline(nowMs)
+      if (timed.deadlineMs > nowMs) continue
+      try {
+        timed.onDeadline(nowMs)
+      } catch (error) {
+        // The others keep their deadlines.
+        timed.failed(error)
+      }
     }
     let nextMs = Number.POSITIVE_INFINITY
     for (const timed of this.#timed) nextMs = Math.min(nextMs, timed.deadlineMs)
