@@ -1,7 +1,7 @@
 import { NodosumError } from '@nodosum/kernel'
 import { outstandingPingsMax } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
-import { ChunkQueue } from './chunk-queue.ts'
+import { ChunkQueue } from '@nodosum/transport'
 
 /** What the pings of a connection need of it. */
 export interface PingLaneOptions {
