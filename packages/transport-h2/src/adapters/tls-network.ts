@@ -30,8 +30,7 @@ export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): 
   const secureContext = secureContextOf(credentials)
   return {
     dial: (remote, events) => dial(remote, secureContext, settings, events),
-    open: (host, port, visited) =>
-      TlsDoor.open(host, port, { credentials, settings }, visited),
+    open: (host, port, visited) => TlsDoor.open(host, port, { credentials, settings }, visited),
   }
 }
 

@@ -1,5 +1,9 @@
 import type { EngineStream } from '../ports.ts'
-import { type ControlFrame, ControlFrameDecoder, encodeControlFrame } from '../wire/control-frame.ts'
+import {
+  type ControlFrame,
+  ControlFrameDecoder,
+  encodeControlFrame,
+} from '../wire/control-frame.ts'
 
 /** More than this unsent means that the peer does not read its control stream. */
 const backlogBytesMax = 256 * 1024

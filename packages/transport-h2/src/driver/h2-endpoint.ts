@@ -11,7 +11,6 @@ import type {
 } from '@nodosum/transport'
 import { addressProblem, addressWords } from '../core/address.ts'
 import { Admission } from '../core/admission.ts'
-import { layerCodes } from '../core/close-codes.ts'
 import type { H2Settings } from '../options.ts'
 import type { Door, LinkEvents, Network } from '../ports.ts'
 import { abandoned, notListening } from './close-reason.ts'

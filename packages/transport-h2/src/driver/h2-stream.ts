@@ -144,6 +144,7 @@ export class H2Stream implements ByteStream {
   /** The HTTP/2 stream is there. */
   attach(engine: EngineStream): void {
     this.#engine = engine
+    this.#isStarted = true
     engine.on('data', this.#received)
     engine.on('end', this.#ended)
     engine.on('close', this.#closed)

@@ -74,7 +74,8 @@ export class PingLane {
   }
 
   #sampled(roundTripMs: number): void {
-    this.rttMs = this.rttMs === 0 ? roundTripMs : this.rttMs + (roundTripMs - this.rttMs) * smoothing
+    this.rttMs =
+      this.rttMs === 0 ? roundTripMs : this.rttMs + (roundTripMs - this.rttMs) * smoothing
   }
 
   #lost(): NodosumError {
