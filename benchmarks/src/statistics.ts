@@ -25,7 +25,8 @@ function rounded(value: number): number {
 /** One round in the unit of its case. */
 export function valueOfRound({ unit, work }: Case, round: Round): number {
   if (unit === 'ms') return percentile(round.latenciesUs, 0.5) / 1_000
-  return work.count / round.seconds
+  const perSecond = work.count / round.seconds
+  return unit === 'MB/s' ? (perSecond * work.bytes) / 1e6 : perSecond
 }
 
 export function resultOf(one: Case, rounds: readonly Round[]): CaseResult {

@@ -73,7 +73,7 @@ export class TlsLink implements Link {
 
   startSession(events: SessionEvents): EngineSession {
     invariant(this.#tls !== null, 'a session starts after the handshake of TLS')
-    return startSession(this.#tls, this.#role, this.#settings, events, this.failed)
+    return startSession(this.#tls, this.#role, this.#settings, events)
   }
 
   refuse(bytes: Uint8Array): void {

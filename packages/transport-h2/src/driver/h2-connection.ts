@@ -31,6 +31,8 @@ import {
   type LocalClose,
   lost,
   peerRefused,
+  sessionEnded,
+  sessionFailed,
   versionRefused,
   violated,
 } from './close-reason.ts'
@@ -96,6 +98,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       onProgress: () => this.#closeStep(),
       onCallbackFailed: (error) => this.#callbackFailed(error),
       onViolation: (what) => this.#violated(what),
+      onExhausted: () => this.abort(sessionEnded(this.#peerWords)),
       onRefused: () => {
         counters.refusedStreams += 1
       },
@@ -231,6 +234,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     this.#session = session
     if (this.role === 'acceptor') return
     const control = session.request(controlPath)
+    if (control === null) return
     this.#useControl(control)
     control.on('response', ({ ':status': status }) => {
       if (status === okStatus) this.#open(session)
@@ -255,8 +259,11 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
   farewell(opaque: Uint8Array | undefined): void {
     if (this.#farewell !== null || this.#state === 'closed') return
     const said = opaque === undefined ? undefined : decodeFarewell(opaque)
-    // Another one, such as Node's own when its session ends, says less than the close that follows.
-    if (said === undefined) return
+    if (said === undefined) {
+      // No node says that while it lives: a failure of its HTTP/2, or somebody else's server.
+      this.abort(sessionEnded(this.#peerWords))
+      return
+    }
     const { code, reason } = said
     const error = errorOfFarewell(said, this.#peerWords)
     this.#farewell = { code, reason, remote: true, error }
@@ -266,6 +273,10 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       this.#streams.drain()
       setImmediate(() => this.#endAsPeerSaid())
     })
+  }
+
+  failed(error: Error): void {
+    if (this.#farewell === null) this.abort(sessionFailed(this.#peerWords, error))
   }
 
   gone(error: Error | null): void {
