@@ -90,7 +90,9 @@ export function sessionEnded(peer: string): LocalClose {
 export function sessionFailed(peer: string, cause: Error): LocalClose {
   if (errnoOf(cause)?.startsWith('ERR_HTTP2') !== true) return lost(peer, false, cause)
   const message = `HTTP/2 ended the session with ${peer}: ${cause.message}`
-  return spokenLoss(message, layerCodes.engineFailed, cause)
+  const error = new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { cause })
+  // HTTP/2 has said so itself; a peer that breaks its rules gets no time to read it.
+  return { farewell: null, error }
 }
 
 function errnoOf(error: Error | null): string | undefined {
