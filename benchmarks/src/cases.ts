@@ -51,6 +51,27 @@ export const cases: readonly Case[] = [
     work: request(100_000, 64),
   },
   ...onewayCases('transport-h2'),
+  {
+    name: 'transport-h2-connections',
+    subject: 'transport-h2-connections',
+    isPeer: false,
+    unit: 'connections/s',
+    work: request(1_000, 16),
+  },
+  {
+    name: 'transport-h2-connection-memory',
+    subject: 'transport-h2-connection-memory',
+    isPeer: false,
+    unit: 'KiB',
+    work: { kind: 'memory', count: 1_000, bytes: 0 },
+  },
+  {
+    name: 'transport-h2-streams',
+    subject: 'transport-h2-streams',
+    isPeer: false,
+    unit: 'streams/s',
+    work: request(10_000, 64),
+  },
   ...onewayCases('limit-h2'),
   ...onewayCases('limit-tls'),
   {
