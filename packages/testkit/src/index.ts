@@ -1,3 +1,7 @@
+export { settle } from './settle.ts'
+export { type SimulatedCertificate, simulatedIdentity } from './simulated-certificate.ts'
+export type { PathQuality, SimulatedLink } from './simulated-link.ts'
+export { type MeshCounters, SimulatedMesh, simulatedMesh, unkindPath } from './simulated-mesh.ts'
 export {
   type LinkQuality,
   type NetworkCounters,
@@ -7,3 +11,4 @@ export {
   simulatedNetwork,
 } from './simulated-network.ts'
 export { type SimulatedScheduler, simulatedScheduler } from './simulated-scheduler.ts'
+export { SimulatedTransport, type SimulatedTransportOptions } from './simulated-transport.ts'
