@@ -112,6 +112,8 @@ export const authenticationClauses: readonly ConformanceClause[] = [
     const { node, accepted } = await run.listen({ name: 'second', limits })
     const left = await run.harness.approach(node, 'mute')
     run.atEnd(() => left.leave())
+    // Time for its first words to arrive, or none would be left before the first one was there.
+    await run.wait(200)
     await expectNobodyIn(run, [node], accepted)
   }),
 ]

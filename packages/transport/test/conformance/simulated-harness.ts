@@ -29,6 +29,8 @@ export interface SimulatedHarnessOptions {
   readonly seed: string
   readonly quality?: Partial<PathQuality>
   readonly volumes?: Partial<ConformanceVolumes>
+  /** Default 10 minutes: time is cheap, unless a clause is meant to fail. */
+  readonly patienceMs?: number
   /** Wraps each transport, for example to break a promise. */
   readonly wrap?: (transport: Transport, scheduler: SimulatedScheduler) => Transport
 }
@@ -37,7 +39,8 @@ export interface SimulatedHarnessOptions {
 export interface SimulatedHarness extends ConformanceHarness {
   readonly scheduler: SimulatedScheduler
   readonly mesh: SimulatedMesh
-  run(clause: ConformanceClause): Promise<void>
+  /** Runs a clause on this harness, or on one that wraps it, and moves the clock. */
+  run(clause: ConformanceClause, harness?: ConformanceHarness): Promise<void>
 }
 
 export function simulatedHarness(options: SimulatedHarnessOptions): SimulatedHarness {
@@ -55,7 +58,7 @@ export function simulatedHarness(options: SimulatedHarnessOptions): SimulatedHar
     scheduler,
     mesh,
     timeScale: 1,
-    patienceMs: 600_000,
+    patienceMs: options.patienceMs ?? 600_000,
     ...(options.volumes && { volumes: options.volumes }),
     exceptions: {},
     start: (node) => Promise.resolve(startNode(node)),
@@ -70,7 +73,7 @@ export function simulatedHarness(options: SimulatedHarnessOptions): SimulatedHar
       await transport.listen(() => {})
       return { address, close: () => transport.close() }
     },
-    run: (clause) => settle(scheduler, clause.run(harness)),
+    run: (clause, wrapper = harness) => settle(scheduler, clause.run(wrapper)),
   }
 
   function certificateOf(node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>) {
