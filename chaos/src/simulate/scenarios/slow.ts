@@ -1,0 +1,72 @@
+import type { Scenario } from '../step.ts'
+import { healAndConverge, startCluster } from './start-cluster.ts'
+
+export const slowNode: Scenario = {
+  name: 'slow-node',
+  summary:
+    'A node stands still for 0.8 s of every second for two minutes; it accuses nobody to death.',
+  nodes: 20,
+  nodesMin: 4,
+  steps: ({ hosts, random }) => {
+    const slow = random.pick(hosts) ?? 'n0'
+    const fault = { kind: 'stall', hosts: [slow], everyMs: 1_000, stalledMs: 800 } as const
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault, forMs: null, excuses: [] },
+      { do: 'run', forMs: 120_000 },
+      ...healAndConverge(hosts, 15_000),
+    ]
+  },
+}
+
+export const shortPauses: Scenario = {
+  name: 'short-pauses',
+  summary: 'Nodes stand still for up to 3 s, one at a time; nobody is declared dead.',
+  nodes: 20,
+  nodesMin: 4,
+  steps: ({ hosts, random }) => {
+    const rounds = Array.from({ length: 10 }, () => {
+      const hurt = [random.pick(hosts) ?? 'n0']
+      return [
+        { do: 'fault', fault: { kind: 'pause', hosts: hurt }, forMs: random.integer(500, 3_000) },
+        { do: 'run', forMs: 10_000 },
+      ] as const
+    })
+    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, 15_000)]
+  },
+}
+
+export const longPause: Scenario = {
+  name: 'long-pause',
+  summary:
+    'A node stands still for a minute and goes on: it was declared dead, and is back at once.',
+  nodes: 10,
+  nodesMin: 4,
+  steps: ({ hosts, random }) => {
+    const hurt = [random.pick(hosts) ?? 'n0']
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault: { kind: 'pause', hosts: hurt }, forMs: 60_000 },
+      { do: 'await', until: { kind: 'failed', hosts: hurt }, withinMs: 30_000 },
+      { do: 'run', forMs: 60_000 },
+      ...healAndConverge(hosts, 15_000),
+    ]
+  },
+}
+
+export const drift: Scenario = {
+  name: 'drift',
+  summary: 'Clocks run up to 5 % fast or slow for ten minutes; nobody is declared dead.',
+  nodes: 10,
+  nodesMin: 3,
+  steps: ({ hosts, random }) => [
+    ...startCluster(hosts),
+    ...hosts.map((host) => {
+      const rate = 0.95 + random.float() * 0.1
+      const fault = { kind: 'drift', hosts: [host], rate } as const
+      return { do: 'fault', fault, forMs: null, excuses: [] } as const
+    }),
+    { do: 'run', forMs: 600_000 },
+    ...healAndConverge(hosts, 15_000),
+  ],
+}

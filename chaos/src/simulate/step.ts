@@ -1,0 +1,87 @@
+import type { Random } from '@nodosum/kernel'
+import type { Fault } from '@nodosum/testkit'
+
+/** One thing that happens in a scenario, as plain data; they happen one after the other. */
+export type Step =
+  /** Hosts start, evenly spread over some time, which passes meanwhile. */
+  | {
+      readonly do: 'start'
+      readonly hosts: readonly string[]
+      readonly overMs: number
+      /** The name of their cluster; default 'simulated'. */
+      readonly cluster?: string
+      /** Which of them may form a cluster by themselves; the others wait for one. */
+      readonly alone?: readonly string[]
+      /** All of them form once so many see each other. */
+      readonly expect?: number
+      /** Where they look for others; default the first three of them. */
+      readonly seeds?: readonly string[]
+    }
+  /** Begins; ends by itself `forMs` later, while later steps go on. */
+  | {
+      readonly do: 'fault'
+      readonly fault: Fault
+      /** Milliseconds; null: until a `heal`, or the end. */
+      readonly forMs: number | null
+      /** Hosts that may be declared dead because of it; default those that it touches. */
+      readonly excuses?: readonly string[]
+    }
+  /** They say goodbye and end. */
+  | { readonly do: 'leave'; readonly hosts: readonly string[] }
+  /** They announce that they will leave. */
+  | { readonly do: 'drain'; readonly hosts: readonly string[] }
+  /** They run these applications from now on. */
+  | {
+      readonly do: 'applications'
+      readonly hosts: readonly string[]
+      readonly applications: readonly string[]
+    }
+  /** Hosts without a process get one again. */
+  | { readonly do: 'restart'; readonly hosts: readonly string[] }
+  | { readonly do: 'run'; readonly forMs: number }
+  /** Every fault ends. */
+  | { readonly do: 'heal' }
+  /** What must come true within that time; else the scenario has failed. */
+  | { readonly do: 'await'; readonly until: Goal; readonly withinMs: number }
+  /** Counters of bytes, deaths and detections start anew. */
+  | { readonly do: 'measure' }
+
+export type Goal =
+  /** Every running node sees exactly the running ones, each with its living process. */
+  | { readonly kind: 'converged' }
+  /** Every running node outside the list has declared these failed. */
+  | { readonly kind: 'failed'; readonly hosts: readonly string[] }
+  /** Every running node knows that these have left. */
+  | { readonly kind: 'left'; readonly hosts: readonly string[] }
+  /** Every running node believes that these run exactly these applications. */
+  | {
+      readonly kind: 'applications'
+      readonly hosts: readonly string[]
+      readonly applications: readonly string[]
+    }
+
+/** A situation that a cluster must master. */
+export interface Scenario {
+  readonly name: string
+  /** One sentence: what happens, and what must hold. */
+  readonly summary: string
+  /** How many nodes unless told. */
+  readonly nodes: number
+  readonly nodesMin: number
+  /** How links are; default 1 ms and up to 4 ms more. */
+  readonly delayMs?: number
+  readonly jitterMs?: number
+  /** Draws come from a stream of their own, so that steps do not depend on what nodes draw. */
+  steps(setting: Setting): readonly Step[]
+}
+
+export interface Setting {
+  /** `n0` to `n<nodes - 1>`. */
+  readonly hosts: readonly string[]
+  readonly random: Random
+}
+
+/** Steps that can be left out when a failure is narrowed down: what happens to the cluster. */
+export function isRemovable(step: Step): boolean {
+  return ['fault', 'leave', 'drain', 'applications', 'restart'].includes(step.do)
+}
