@@ -7,6 +7,7 @@ import type { Scenario } from './step.ts'
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'list' }
+  | { readonly kind: 'gates'; readonly seed: number; readonly json: boolean }
   | {
       readonly kind: 'run'
       readonly scenario: Scenario
@@ -32,6 +33,7 @@ const seedsMax = 1_000_000
 export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [--seed S | --seeds A..B] [--json]
 
   --list           the scenarios
+  --gates          measures every published figure that is to be beaten; minutes
   --scenario NAME  which one; its default number of nodes is in the list
   --nodes N        how many nodes, up to ${nodesMax}
   --seed S         default 1: the same seed gives the same run
@@ -50,6 +52,8 @@ export function parseCommandLine(args: readonly string[]): Command {
   const flags = parseFlags(args)
   if (flags.help) return { kind: 'help' }
   if (flags.list) return { kind: 'list' }
+  const seeds = seedsOf(flags.seed, flags.seeds)
+  if (flags.gates) return { kind: 'gates', seed: seeds.first, json: flags.json }
   const scenario = scenarioOf(flags.scenario)
   const nodes =
     flags.nodes === undefined
@@ -59,7 +63,7 @@ export function parseCommandLine(args: readonly string[]): Command {
     kind: 'run',
     scenario,
     nodes,
-    seeds: seedsOf(flags.seed, flags.seeds),
+    seeds,
     keep: flags.keep === undefined ? null : keepOf(flags.keep),
     repeat: flags.repeat === undefined ? 1 : number('--repeat', flags.repeat, 2, 10_000),
     print: flags.print,
@@ -74,6 +78,7 @@ function parseFlags(args: readonly string[]) {
       options: {
         help: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
+        gates: { type: 'boolean', default: false },
         scenario: { type: 'string' },
         nodes: { type: 'string' },
         seed: { type: 'string' },

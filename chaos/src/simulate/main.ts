@@ -1,6 +1,7 @@
 /** `npm run simulate`: the production core of membership on simulated time; see `--help`. */
 import { type Command, parseCommandLine, UsageError, usage } from './command-line.ts'
 import { narrowDown } from './explore.ts'
+import { gatesText, measureGates } from './gates.ts'
 import { failureText, json, listText, resultText } from './report.ts'
 import { type Outcome, type RunResult, runScenario, stepsOf } from './run-scenario.ts'
 import { isRemovable } from './step.ts'
@@ -17,6 +18,7 @@ function main(args: readonly string[]): number {
   const command = parseCommandLine(args)
   if (command.kind === 'help') say(usage)
   else if (command.kind === 'list') say(listText())
+  else if (command.kind === 'gates') return gates(command)
   else if (command.print) printSteps(command)
   else return simulate(command)
   return 0
@@ -28,6 +30,14 @@ function printSteps({ scenario, nodes, seeds }: Extract<Command, { kind: 'run' }
     const label = isRemovable(step) ? String(removable++) : ''
     say(`${label.padStart(4)}  ${JSON.stringify(step)}`)
   }
+}
+
+function gates({ seed, json: asJson }: Extract<Command, { kind: 'gates' }>): number {
+  const results = measureGates(seed, (result) => {
+    if (!asJson) say(resultText(result, 1))
+  })
+  say(asJson ? JSON.stringify(results) : `\n${gatesText(results)}`)
+  return results.every(({ passes }) => passes) ? 0 : exitCodes.violation
 }
 
 function simulate(command: Extract<Command, { kind: 'run' }>): number {

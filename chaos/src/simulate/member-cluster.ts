@@ -14,7 +14,7 @@ export class MemberCluster implements MemberNodeEvents {
   readonly simulation: Simulation
   readonly beliefs: Beliefs
   readonly measurements: Measurements = new Measurements()
-  readonly excuses: Excuses = new Excuses()
+  readonly #excuses = new Excuses()
   /** The node that runs on each host, or ran last. */
   readonly #nodes = new Map<string, MemberNode>()
   readonly #options = new Map<string, MemberNodeOptions>()
@@ -64,6 +64,23 @@ export class MemberCluster implements MemberNodeEvents {
   node(host: string): MemberNode | undefined {
     const node = this.#nodes.get(host)
     return node?.process.isRunning === true ? node : undefined
+  }
+
+  /** A fault touches these: they may be declared dead for so long; null: until it is healed. */
+  hurt(hosts: readonly string[], forMs: number | null): void {
+    this.#excuses.grant(hosts, this.nowMs, forMs)
+    this.measurements.hurts(this.nowMs, hosts)
+  }
+
+  /** Every fault ends. */
+  heal(): void {
+    const running = this.running.map(({ process }) => process.host)
+    this.measurements.heals(
+      running,
+      (subject, observer) => this.beliefs.of(observer, subject).state === 'failed',
+    )
+    this.simulation.heal()
+    this.#excuses.expire(this.nowMs)
   }
 
   /** Why it has not converged, in words. */
@@ -119,7 +136,7 @@ export class MemberCluster implements MemberNodeEvents {
       )
     }
     this.beliefs.believes(host, member.nodeId, member.state, known.boot)
-    if (kind === 'suspect') this.measurements.suspicions += 1
+    if (kind === 'suspect') this.measurements.suspected(this.nowMs, member.nodeId, known.boot)
     if (believed.state === 'suspect' && kind === 'alive') this.measurements.refutations += 1
     if (member.state === 'failed') this.#checkDeath(host, member.nodeId, known.boot)
   }
@@ -164,7 +181,8 @@ export class MemberCluster implements MemberNodeEvents {
     const host = this.simulation.host(subject)
     if (!host.isRunning || host.counters.starts !== boot) return
     this.measurements.falseDeaths += 1
-    if (this.excuses.has(subject, this.nowMs) || this.excuses.has(observer, this.nowMs)) return
+    if (this.#excuses.has(subject, this.nowMs) || this.#excuses.has(observer, this.nowMs)) return
+    this.measurements.healthyDeaths += 1
     this.#report('a healthy node is never declared dead', `${observer} declares ${subject} dead`)
   }
 

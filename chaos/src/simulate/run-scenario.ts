@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { seededRandom, unreachable } from '@nodosum/kernel'
 import type { Violation } from '@nodosum/testkit'
 import { touchedBy } from './excuses.ts'
@@ -13,6 +15,8 @@ export interface RunOptions {
   readonly seed: number
   /** Which of the removable steps happen, by their number; default all. */
   readonly keep?: readonly number[]
+  /** Measures memory as well, which takes a full collection of garbage. */
+  readonly weigh?: boolean
 }
 
 export interface RunResult {
@@ -73,7 +77,10 @@ export function runScenario(options: RunOptions): RunResult {
     virtualMs: Math.round(cluster.nowMs),
     wallMs: Math.round(performance.now() - startedMs),
     outcome,
-    metrics: cluster.measurements.metrics(cluster.nowMs),
+    metrics: {
+      ...cluster.measurements.metrics(cluster.nowMs),
+      ...(options.weigh === true && { heapBytesPerNode: Math.round(heapBytes() / nodes) }),
+    },
     violations: checks.violations,
     traceHash: trace.digest(),
   }
@@ -86,7 +93,7 @@ function take(cluster: MemberCluster, step: Step): Outcome {
       return start(cluster, step)
     case 'fault': {
       const excused = step.excuses ?? touchedBy(step.fault, step.forMs)
-      cluster.excuses.grant(excused, cluster.nowMs, step.forMs)
+      cluster.hurt(excused, step.forMs)
       simulation.plan([{ atMs: 0, forMs: step.forMs, fault: step.fault }])
       return run(cluster, 0)
     }
@@ -107,8 +114,7 @@ function take(cluster: MemberCluster, step: Step): Outcome {
     case 'run':
       return run(cluster, step.forMs)
     case 'heal':
-      simulation.heal()
-      cluster.excuses.expire(cluster.nowMs)
+      cluster.heal()
       return safe(cluster)
     case 'await':
       return wait(cluster, step)
@@ -203,4 +209,13 @@ function goalOf(cluster: MemberCluster, goal: Goal): () => boolean {
     default:
       return unreachable(goal)
   }
+}
+
+/** What is in use after a full collection of garbage. */
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect === 'function') collect()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }

@@ -1,5 +1,3 @@
-import { utf8Encode } from '@nodosum/kernel'
-
 /**
  * What happened in a run, as 16 hexadecimal digits: equal runs have equal hashes, and a difference
  * anywhere changes it. Two FNV-1a lanes of 32 bits; to compare runs, not against forgery.
@@ -17,7 +15,13 @@ export class TraceHash {
 
   /** Adds a text, so that 'ab', 'c' differs from 'a', 'bc'. */
   text(value: string): void {
-    this.bytes(utf8Encode(value))
+    this.#word(value.length)
+    for (let at = 0; at < value.length; at += 1) {
+      const unit = value.charCodeAt(at)
+      this.#a = Math.imul(this.#a ^ unit, 0x01000193)
+      this.#b = Math.imul(this.#b ^ unit, 0x85ebca6b)
+      this.#b ^= this.#b >>> 13
+    }
   }
 
   /** Adds bytes and how many there were. */

@@ -173,3 +173,22 @@ function lossy(name: string, loss: number, nodes: number, forMs: number): Scenar
 
 export const loss5: Scenario = lossy('loss-5', 0.05, 100, 300_000)
 export const loss50: Scenario = lossy('loss-50', 0.5, 100, 30_000)
+
+export const crashLoss50: Scenario = {
+  name: 'crash-loss-50',
+  summary: 'Every link loses half of its packets when nodes are killed (chitchat, perf_test.rs).',
+  nodes: 100,
+  nodesMin: 3,
+  steps: ({ hosts, random }) => {
+    const victims = random.shuffle([...hosts]).slice(0, Math.max(1, Math.round(hosts.length / 20)))
+    const loss = { kind: 'degrade', hosts, direction: 'egress', quality: { loss: 0.5 } } as const
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault: loss, forMs: null, excuses: [] },
+      { do: 'run', forMs: 10_000 },
+      { do: 'fault', fault: { kind: 'crash', hosts: victims }, forMs: null },
+      { do: 'await', until: { kind: 'failed', hosts: victims }, withinMs: 60_000 },
+      ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}

@@ -70,3 +70,21 @@ export const drift: Scenario = {
     ...healAndConverge(hosts, 15_000),
   ],
 }
+
+export const stalls: Scenario = {
+  name: 'stalls',
+  summary:
+    'One of eight nodes gets the processor for 4 ms of every 2 s (Lifeguard); the others stay.',
+  nodes: 128,
+  nodesMin: 8,
+  steps: ({ hosts, random }) => {
+    const slow = random.shuffle([...hosts]).slice(0, Math.floor(hosts.length / 8))
+    const fault = { kind: 'stall', hosts: slow, everyMs: 2_000, stalledMs: 1_996 } as const
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault, forMs: null },
+      { do: 'run', forMs: 60_000 },
+      ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}
