@@ -3,6 +3,15 @@ import type { MemberState } from '@nodosum/membership'
 /** What one node believes of another; `unknown` when it never heard of it. */
 export type Belief = MemberState | 'unknown'
 
+/** What one node believes of another. */
+export interface Standing {
+  readonly state: Belief
+  /** Which process of it; 0 when none is known. */
+  readonly boot: number
+  /** Epoch and counter as one number that rises with either. */
+  readonly incarnation: number
+}
+
 const codes: readonly Belief[] = ['unknown', 'alive', 'suspect', 'failed', 'left', 'draining']
 
 /** What is true of a host, and what others should therefore believe. */
@@ -20,6 +29,7 @@ export class Beliefs {
   readonly #max: number
   readonly #states: Uint8Array
   readonly #boots: Int32Array
+  readonly #incarnations: Float64Array
   readonly #wrong: Uint8Array
   readonly #truth: Truth[] = []
   readonly #hosts = new Map<string, number>()
@@ -32,6 +42,7 @@ export class Beliefs {
     this.#max = hostsMax
     this.#states = new Uint8Array(hostsMax * hostsMax)
     this.#boots = new Int32Array(hostsMax * hostsMax)
+    this.#incarnations = new Float64Array(hostsMax * hostsMax)
     this.#wrong = new Uint8Array(hostsMax * hostsMax)
     this.#wrongOf = new Int32Array(hostsMax)
   }
@@ -56,6 +67,7 @@ export class Beliefs {
     const row = subject * this.#max
     this.#states.fill(0, row, row + this.#max)
     this.#boots.fill(0, row, row + this.#max)
+    this.#incarnations.fill(0, row, row + this.#max)
     this.#truth[subject] = { boot, cluster: number }
     this.#judgeAll(subject)
   }
@@ -68,22 +80,19 @@ export class Beliefs {
   }
 
   /** A node has come to believe something; gives what it believed before. */
-  believes(observer: string, subject: string, state: MemberState, boot: number): Belief {
+  believes(observer: string, subject: string, now: Standing): Standing {
     const [o, s] = [this.#index(observer), this.#index(subject)]
     const at = o * this.#max + s
-    const before = codes[this.#states[at] as number] as Belief
-    this.#states[at] = codes.indexOf(state)
-    this.#boots[at] = boot
+    const before = this.#standing(at)
+    this.#states[at] = codes.indexOf(now.state)
+    this.#boots[at] = now.boot
+    this.#incarnations[at] = now.incarnation
     this.#judge(o, s)
     return before
   }
 
-  of(observer: string, subject: string): { state: Belief; boot: number } {
-    const at = this.#index(observer) * this.#max + this.#index(subject)
-    return {
-      state: codes[this.#states[at] as number] as Belief,
-      boot: this.#boots[at] as number,
-    }
+  of(observer: string, subject: string): Standing {
+    return this.#standing(this.#index(observer) * this.#max + this.#index(subject))
   }
 
   /** Up to `max` differences, in words. */
@@ -104,7 +113,14 @@ export class Beliefs {
     return found
   }
 
-  /** The number of a host, for arrays beside these. */
+  #standing(at: number): Standing {
+    return {
+      state: codes[this.#states[at] as number] as Belief,
+      boot: this.#boots[at] as number,
+      incarnation: this.#incarnations[at] as number,
+    }
+  }
+
   #index(host: string): number {
     const index = this.#hosts.get(host)
     if (index === undefined) throw new Error(`nobody is called '${host}'`)

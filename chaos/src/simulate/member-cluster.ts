@@ -1,13 +1,23 @@
 import type { BootId } from '@nodosum/kernel'
-import { type MemberChange, membershipOptions } from '@nodosum/membership'
+import {
+  type Member,
+  type MemberChange,
+  type MembershipOptions,
+  membershipOptions,
+  type UserEvent,
+} from '@nodosum/membership'
 import { type SimulatedHost, type SimulatedProcess, Simulation } from '@nodosum/testkit'
-import { Beliefs } from './beliefs.ts'
+import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
+import { Beliefs, type Standing } from './beliefs.ts'
 import { Excuses } from './excuses.ts'
 import { Measurements } from './measurements.ts'
 import { MemberNode, type MemberNodeEvents, type MemberNodeOptions } from './member-node.ts'
 
 /** A packet must fit every path; the seal is counted. */
 const packetBytesMax = 1_400
+
+/** Pairs of nodes that one checkpoint compares in full. */
+const pairsPerCheckpoint = 20_000
 
 /** Nodes on simulated hosts, what they believe, what is measured, and what must hold. */
 export class MemberCluster implements MemberNodeEvents {
@@ -19,12 +29,21 @@ export class MemberCluster implements MemberNodeEvents {
   readonly #nodes = new Map<string, MemberNode>()
   readonly #options = new Map<string, MemberNodeOptions>()
   readonly #boots = new Map<BootId, { host: string; boot: number }>()
-  /** The incarnation that each node last believed of each other, as one number. */
-  readonly #incarnations = new Map<string, Map<string, number>>()
   readonly #ownIncarnations = new Map<string, number>()
   readonly #unfinished = new Set<string>()
+  /** The last piece of news that each node has heard of each boot of another. */
+  readonly #heard = new Map<string, number>()
+  readonly #membership: MembershipOptions
+  readonly #rules: ProtocolRules | undefined
 
-  constructor(options: { seed: number; hostsMax: number; delayMs: number; jitterMs: number }) {
+  constructor(options: {
+    seed: number
+    hostsMax: number
+    delayMs: number
+    jitterMs: number
+    options: Partial<MembershipOptions>
+    rules: ProtocolRules | undefined
+  }) {
     const { seed, hostsMax, delayMs, jitterMs } = options
     this.beliefs = new Beliefs(hostsMax)
     this.simulation = new Simulation({
@@ -35,10 +54,14 @@ export class MemberCluster implements MemberNodeEvents {
       timerLatenessMs: 1,
       onEnd: (host) => this.#ended(host),
     })
+    this.#membership = membershipOptions.parse(options.options)
+    this.#rules = options.rules
     const { checks } = this.simulation
     checks.afterEachStep('a node never takes back its own incarnation', (host) =>
       this.#ownIncarnationRises(host),
     )
+    checks.afterEachStep('queues are bounded', (host) => this.#queuesAreBounded(host))
+    checks.atCheckpoints('round trips are plausible', () => this.#roundTripsArePlausible())
     checks.atCheckpoints('the changes that were told add up to the view', () => this.#viewsAddUp())
   }
 
@@ -56,9 +79,33 @@ export class MemberCluster implements MemberNodeEvents {
     return this.beliefs.wrong === 0 && this.#unfinished.size === 0
   }
 
-  start(host: string, options: Omit<MemberNodeOptions, 'options'>): void {
-    this.#options.set(host, { ...options, options: membershipOptions.parse({}) })
+  start(host: string, options: Omit<MemberNodeOptions, 'options' | 'rules'>): void {
+    this.#options.set(host, { ...options, options: this.#membership, rules: this.#rules })
     this.simulation.start(host)
+  }
+
+  /** Whether all running nodes have equal digests, and know what each says of itself. */
+  get agrees(): boolean {
+    const { running } = this
+    if (running.some(({ core }) => core.digest !== running[0]?.core.digest)) return false
+    const own = new Map(running.map(({ core }) => [core.self.nodeId, described(core.self)]))
+    return running.every(({ core }) =>
+      core
+        .members()
+        .every(
+          (member) =>
+            (own.get(member.nodeId) ?? '') === described(member) || !own.has(member.nodeId),
+        ),
+    )
+  }
+
+  /** Whether every other running node has heard so many pieces of news of this one. */
+  isHeardByAll(host: string, count: number): boolean {
+    const boot = this.simulation.host(host).counters.starts
+    return this.running.every(({ process }) => {
+      const key = `${process.host} ${process.boot} ${host} ${boot}`
+      return process.host === host || (this.#heard.get(key) ?? 0) >= count
+    })
   }
 
   node(host: string): MemberNode | undefined {
@@ -100,6 +147,22 @@ export class MemberCluster implements MemberNodeEvents {
     this.measurements.received(this.nowMs, host, bytes)
   }
 
+  published(node: MemberNode, size: number): void {
+    if (this.#nodes.get(node.process.host) === node) this.measurements.published(size)
+  }
+
+  heard(node: MemberNode, { from, sequence }: UserEvent): void {
+    const { host, boot } = node.process
+    const key = `${host} ${boot} ${from} ${this.simulation.host(from).counters.starts}`
+    const before = this.#heard.get(key) ?? 0
+    this.#heard.set(key, sequence)
+    if (sequence > before) return
+    this.#report(
+      'news arrives in order, and once',
+      `${host} hears ${sequence} of ${from} after ${before}`,
+    )
+  }
+
   formed(node: MemberNode): void {
     this.#unfinished.delete(node.process.host)
   }
@@ -127,17 +190,14 @@ export class MemberCluster implements MemberNodeEvents {
     if (subject?.cluster !== node.cluster) {
       this.#report('one cluster never learns of another', `${host} learns of ${member.nodeId}`)
     }
-    this.#checkIncarnation(host, change, known.boot)
-    const believed = this.beliefs.of(host, member.nodeId)
-    if (believed.state === 'left' && believed.boot === known.boot && member.state !== 'left') {
-      this.#report(
-        'who has left stays away',
-        `${host} believes ${member.nodeId} to be ${member.state} after it left`,
-      )
+    if (this.#options.get(host)?.refuses.includes(member.nodeId) === true) {
+      this.#report('who is not admitted takes no part', `${host} takes ${member.nodeId} in`)
     }
-    this.beliefs.believes(host, member.nodeId, member.state, known.boot)
+    const now = { state: member.state, boot: known.boot, incarnation: incarnationOf(member) }
+    const before = this.beliefs.believes(host, member.nodeId, now)
+    this.#checkOrder(host, member.nodeId, before, now)
     if (kind === 'suspect') this.measurements.suspected(this.nowMs, member.nodeId, known.boot)
-    if (believed.state === 'suspect' && kind === 'alive') this.measurements.refutations += 1
+    if (before.state === 'suspect' && kind === 'alive') this.measurements.refutations += 1
     if (member.state === 'failed') this.#checkDeath(host, member.nodeId, known.boot)
   }
 
@@ -148,7 +208,6 @@ export class MemberCluster implements MemberNodeEvents {
     const { host, boot } = process
     this.#nodes.set(host, node)
     this.#boots.set(node.core.self.bootId, { host, boot })
-    this.#incarnations.set(host, new Map())
     this.#ownIncarnations.delete(host)
     this.#unfinished.add(host)
     this.beliefs.started(host, boot, options.cluster)
@@ -163,17 +222,19 @@ export class MemberCluster implements MemberNodeEvents {
     if (!isLeaving) this.measurements.crashed(this.nowMs, host.name, boot)
   }
 
-  #checkIncarnation(observer: string, { member }: MemberChange, boot: number): void {
-    const { epoch, counter } = member.incarnation
-    // Counters stay far below; an epoch must outweigh any of them.
-    const value = epoch * 1e9 + counter
-    const last = this.#incarnations.get(observer)
-    const before = last?.get(member.nodeId) ?? -1
-    last?.set(member.nodeId, value)
-    const isSameBoot = this.beliefs.of(observer, member.nodeId).boot === boot
-    if (value > before || (value === before && isSameBoot)) return
-    const text = `${observer} goes back from ${before} to ${value} for ${member.nodeId}`
-    this.#report('incarnations rise', text)
+  #checkOrder(observer: string, subject: string, before: Standing, now: Standing): void {
+    const isSameBoot = before.boot === now.boot
+    if (
+      now.incarnation < before.incarnation ||
+      (now.incarnation === before.incarnation && !isSameBoot)
+    ) {
+      const text = `${observer} goes back from ${before.incarnation} to ${now.incarnation} for ${subject}`
+      this.#report('incarnations rise', text)
+    }
+    if (before.state === 'left' && isSameBoot && now.state !== 'left') {
+      const text = `${observer} believes ${subject} to be ${now.state} after it left`
+      this.#report('who has left stays away', text)
+    }
   }
 
   #checkDeath(observer: string, subject: string, boot: number): void {
@@ -189,15 +250,44 @@ export class MemberCluster implements MemberNodeEvents {
   #ownIncarnationRises(host: SimulatedHost): string | null {
     const node = this.node(host.name)
     if (node === undefined) return null
-    const { epoch, counter } = node.core.self.incarnation
-    const value = epoch * 1e9 + counter
+    const value = incarnationOf(node.core.self)
     const before = this.#ownIncarnations.get(host.name) ?? -1
     this.#ownIncarnations.set(host.name, value)
     return value >= before ? null : `${host.name} goes back from ${before} to ${value}`
   }
 
+  #queuesAreBounded(host: SimulatedHost): string | null {
+    const node = this.node(host.name)
+    if (node === undefined) return null
+    const { news, suspects } = node.core.backlog
+    const { newsMax, membersMax } = this.#membership
+    if (news <= newsMax && suspects <= membersMax) return null
+    return `${host.name} has ${news} news and ${suspects} suspects waiting`
+  }
+
+  #roundTripsArePlausible(): string[] {
+    return this.#sample().flatMap(({ core, process }) =>
+      core.members().flatMap(({ nodeId }) => {
+        const rttMs = core.rttMs(nodeId) ?? 0
+        const isSane = rttMs >= 0 && rttMs <= 20_000
+        return isSane ? [] : [`${process.host} believes ${nodeId} to be ${rttMs} ms away`]
+      }),
+    )
+  }
+
+  /** As many nodes as can be looked at closely without slowing the run down; others next time. */
+  #sample(): MemberNode[] {
+    const { running } = this
+    const count = Math.min(
+      running.length,
+      Math.ceil(pairsPerCheckpoint / Math.max(1, running.length)),
+    )
+    const first = (this.simulation.checks.checkpointsChecked * count) % Math.max(1, running.length)
+    return [...running, ...running].slice(first, first + count)
+  }
+
   #viewsAddUp(): string[] {
-    return this.running.flatMap((node) => {
+    return this.#sample().flatMap((node) => {
       const { host } = node.process
       return node.core
         .members()
@@ -215,4 +305,14 @@ export class MemberCluster implements MemberNodeEvents {
   #report(name: string, detail: string): void {
     this.simulation.checks.report(name, detail)
   }
+}
+
+/** Counters stay far below 10^9, so that an epoch outweighs any of them. */
+function incarnationOf({ incarnation }: Member): number {
+  return incarnation.epoch * 1e9 + incarnation.counter
+}
+
+/** What a node says of itself, to be compared. */
+function described({ tags, applications, incarnation }: Member): string {
+  return JSON.stringify([Object.entries(tags).sort(), applications, incarnation])
 }

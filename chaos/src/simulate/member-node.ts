@@ -1,12 +1,22 @@
-import { newBootId, parseNodeId, type TimerHandle } from '@nodosum/kernel'
 import {
-  type Effect,
-  type Formation,
-  type MemberChange,
-  MembershipCore,
-  type MembershipOptions,
+  newBootId,
+  parseNodeId,
+  type TimerHandle,
+  unreachable,
+  utf8Decode,
+  utf8Encode,
+} from '@nodosum/kernel'
+import type {
+  Effect,
+  Formation,
+  MemberChange,
+  MembershipOptions,
+  MembershipSnapshot,
+  UserEvent,
 } from '@nodosum/membership'
 import type { SimulatedPort, SimulatedProcess } from '@nodosum/testkit'
+import { MembershipCore } from '../../../packages/membership/src/core/membership-core.ts'
+import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
 
 /** What a node of the simulation is started with. */
 export interface MemberNodeOptions {
@@ -14,6 +24,12 @@ export interface MemberNodeOptions {
   readonly formation: Formation
   readonly seeds: readonly string[]
   readonly options: MembershipOptions
+  /** Nodes that this one does not take in. */
+  readonly refuses: readonly string[]
+  /** How often it sends something to everybody it knows on connections; null: never. */
+  readonly trafficEveryMs: number | null
+  /** Wrong rules, to see that somebody notices; undefined for the real ones. */
+  readonly rules: ProtocolRules | undefined
 }
 
 /** What a node tells the simulation that it runs in. */
@@ -21,21 +37,28 @@ export interface MemberNodeEvents {
   sent(host: string, bytes: number): void
   received(host: string, bytes: number): void
   changed(node: MemberNode, change: MemberChange): void
+  published(node: MemberNode, size: number): void
+  heard(node: MemberNode, event: UserEvent): void
   formed(node: MemberNode): void
   conflicted(node: MemberNode): void
 }
 
 const gossipPort = 7_000
+/** Connections: what arrives here is authenticated, and says that its sender lives. */
+const trafficPort = 7_001
+/** How often the delay of the event loop is looked at. */
+const loopDelayEveryMs = 1_000
+const snapshotFile = 'membership.json'
 /** What sealing adds to a packet: version, key id, sender, boot, counter, tag. */
 const sealBytes = 49
 
 /** Runs the production core in one simulated process, as the driver does on a real one. */
 export class MemberNode {
   readonly core: MembershipCore
-  isFormed = false
   readonly process: SimulatedProcess
   readonly cluster: string
   readonly #port: SimulatedPort
+  readonly #traffic: SimulatedPort
   readonly #events: MemberNodeEvents
   readonly #options: MemberNodeOptions
   #timer: TimerHandle | null = null
@@ -47,7 +70,9 @@ export class MemberNode {
     this.#options = options
     this.#events = events
     this.#port = process.attach(gossipPort)
-    this.core = new MembershipCore({
+    this.#traffic = process.attach(trafficPort)
+    const { refuses } = options
+    const core = {
       cluster: options.cluster,
       nodeId: parseNodeId(process.host),
       bootId: newBootId(process.random.stream('boot id')),
@@ -57,7 +82,9 @@ export class MemberNode {
       options: options.options,
       random: process.random,
       nowMs: process.scheduler.nowMs(),
-    })
+      admit: ({ nodeId }: { nodeId: string }) => (refuses.includes(nodeId) ? 'not welcome' : null),
+    }
+    this.core = new MembershipCore(core, options.rules)
   }
 
   /** Apart from the constructor, so that whoever hears the events knows the node already. */
@@ -66,7 +93,12 @@ export class MemberNode {
       this.#events.received(this.process.host, bytes.length + sealBytes)
       this.act((core, nowMs) => core.handlePacket(nowMs, from, bytes))
     }
+    this.#traffic.onPacket = (_, { host }) =>
+      this.act((core, nowMs) => core.linkActivity(nowMs, host))
+    this.#restore()
     this.#look()
+    this.#watchLoop()
+    if (this.#options.trafficEveryMs !== null) this.#talk(this.#options.trafficEveryMs)
   }
 
   /** Something is asked of the core from outside. */
@@ -77,7 +109,7 @@ export class MemberNode {
 
   /** Says goodbye and ends. */
   leave(): void {
-    this.act((core) => core.leave())
+    this.act((core, nowMs) => core.leave(nowMs))
     this.process.exit()
   }
 
@@ -96,14 +128,22 @@ export class MemberNode {
         return this.#port.send(effect.bytes, effect.to)
       case 'change':
         return this.#events.changed(this, effect.change)
+      case 'view':
+        return this.#events.published(this, effect.view.members.length)
+      case 'event':
+        return this.#events.heard(this, effect.event)
+      case 'persist':
+        return this.#persist(effect.snapshot)
       case 'formed':
-        this.isFormed = true
         return this.#events.formed(this)
       case 'conflict':
         // As the facade does: a node whose id is taken ends.
         this.#events.conflicted(this)
         return this.process.exit()
+      case 'refused':
+        return
       default:
+        unreachable(effect)
     }
   }
 
@@ -126,9 +166,39 @@ export class MemberNode {
     const { seeds, options } = this.#options
     const { random, scheduler } = this.process
     const addresses = seeds.map((host) => ({ host, port: gossipPort }))
-    this.act((core) => core.join(random.shuffle(addresses).slice(0, 16)))
-    const isAlone = this.core.members().length === 1 || !this.core.self.formed
+    this.act((core, nowMs) => core.join(nowMs, random.shuffle(addresses).slice(0, 3)))
+    const isAlone = !this.core.isFormed || this.core.members().length === 1
     const periodMs = isAlone ? options.joinRetryMs : options.syncPeriodMs
     scheduler.after(periodMs * (0.5 + random.float()), () => this.#look())
+  }
+
+  #watchLoop(): void {
+    const { scheduler } = this.process
+    const dueMs = scheduler.nowMs() + loopDelayEveryMs
+    scheduler.after(loopDelayEveryMs, () => {
+      this.act((core, nowMs) => core.loopDelayed(nowMs - dueMs))
+      this.#watchLoop()
+    })
+  }
+
+  #talk(everyMs: number): void {
+    for (const { nodeId, state } of this.core.members()) {
+      if (nodeId === this.process.host || state === 'failed' || state === 'left') continue
+      this.#traffic.send(new Uint8Array(64), { host: nodeId, port: trafficPort })
+    }
+    this.process.scheduler.after(everyMs, () => this.#talk(everyMs))
+  }
+
+  #persist(snapshot: MembershipSnapshot): void {
+    const bytes = utf8Encode(JSON.stringify(snapshot))
+    this.process.files.write(snapshotFile, bytes)
+  }
+
+  #restore(): void {
+    const bytes = this.process.files.read(snapshotFile)
+    const text = bytes === undefined ? undefined : utf8Decode(bytes)
+    if (text === undefined) return
+    const snapshot = JSON.parse(text) as MembershipSnapshot
+    this.act((core, nowMs) => core.restored(nowMs, snapshot))
   }
 }

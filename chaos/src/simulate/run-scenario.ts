@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { seededRandom, unreachable } from '@nodosum/kernel'
 import type { Violation } from '@nodosum/testkit'
+import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
 import { touchedBy } from './excuses.ts'
 import { MemberCluster } from './member-cluster.ts'
 import { type Goal, isRemovable, type Scenario, type Step } from './step.ts'
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly seed: number
   /** Which of the removable steps happen, by their number; default all. */
   readonly keep?: readonly number[]
+  /** Wrong rules for every node; default the real ones. */
+  readonly rules?: ProtocolRules
   /** Measures memory as well, which takes a full collection of garbage. */
   readonly weigh?: boolean
 }
@@ -52,6 +55,8 @@ export function runScenario(options: RunOptions): RunResult {
     hostsMax: 2 * nodes,
     delayMs: scenario.delayMs ?? 1,
     jitterMs: scenario.jitterMs ?? 4,
+    options: scenario.options ?? {},
+    rules: options.rules,
   })
   let outcome: Outcome = 'ok'
   try {
@@ -101,12 +106,20 @@ function take(cluster: MemberCluster, step: Step): Outcome {
       for (const host of step.hosts) cluster.node(host)?.leave()
       return safe(cluster)
     case 'drain':
-      for (const host of step.hosts) cluster.node(host)?.act((core) => core.drain())
+      for (const host of step.hosts) cluster.node(host)?.act((core, nowMs) => core.drain(nowMs))
       return safe(cluster)
     case 'applications':
       for (const host of step.hosts) {
-        cluster.node(host)?.act((core) => core.setApplications(step.applications))
+        cluster.node(host)?.act((core, nowMs) => core.setApplications(nowMs, step.applications))
       }
+      return safe(cluster)
+    case 'tags':
+      for (const host of step.hosts) {
+        cluster.node(host)?.act((core, nowMs) => core.setTags(nowMs, step.tags))
+      }
+      return safe(cluster)
+    case 'emit':
+      for (const host of step.hosts) emit(cluster, host, step.count)
       return safe(cluster)
     case 'restart':
       for (const host of step.hosts) simulation.restart(simulation.host(host))
@@ -133,11 +146,19 @@ function start(cluster: MemberCluster, step: Extract<Step, { do: 'start' }>): Ou
       cluster: step.cluster ?? 'simulated',
       seeds,
       formation: { alone: alone.includes(host), expect },
+      refuses: step.refuses ?? [],
+      trafficEveryMs: step.trafficEveryMs ?? null,
     })
     const outcome = overMs > 0 ? run(cluster, overMs / hosts.length) : safe(cluster)
     if (outcome !== 'ok') return outcome
   }
   return 'ok'
+}
+
+function emit(cluster: MemberCluster, host: string, count: number): void {
+  for (let number = 1; number <= count; number += 1) {
+    cluster.node(host)?.act((core, nowMs) => core.emit(nowMs, 'news', Uint8Array.of(number)))
+  }
 }
 
 function run(cluster: MemberCluster, forMs: number): Outcome {
@@ -196,16 +217,10 @@ function goalOf(cluster: MemberCluster, goal: Goal): () => boolean {
             cluster.beliefs.of(host, other).state === goal.kind
           return goal.hosts.every(isThat)
         })
-    case 'applications': {
-      const wanted = goal.applications.join()
-      return () =>
-        cluster.running.every((node) =>
-          node.core
-            .members()
-            .filter(({ nodeId }) => goal.hosts.includes(nodeId))
-            .every(({ applications }) => applications.join() === wanted),
-        )
-    }
+    case 'agreed':
+      return () => cluster.isConverged && cluster.agrees
+    case 'heard':
+      return () => goal.hosts.every((host) => cluster.isHeardByAll(host, goal.count))
     default:
       return unreachable(goal)
   }

@@ -1,4 +1,5 @@
 import type { Random } from '@nodosum/kernel'
+import type { MembershipOptions } from '@nodosum/membership'
 import type { Fault } from '@nodosum/testkit'
 
 /** One thing that happens in a scenario, as plain data; they happen one after the other. */
@@ -16,6 +17,10 @@ export type Step =
       readonly expect?: number
       /** Where they look for others; default the first three of them. */
       readonly seeds?: readonly string[]
+      /** Nodes that these do not take in; default none. */
+      readonly refuses?: readonly string[]
+      /** How often they send something on connections to all they know; default never. */
+      readonly trafficEveryMs?: number
     }
   /** Begins; ends by itself `forMs` later, while later steps go on. */
   | {
@@ -36,6 +41,14 @@ export type Step =
       readonly hosts: readonly string[]
       readonly applications: readonly string[]
     }
+  /** They carry these tags, and no others, from now on. */
+  | {
+      readonly do: 'tags'
+      readonly hosts: readonly string[]
+      readonly tags: Readonly<Record<string, string>>
+    }
+  /** Each tells everybody so many pieces of news, one after the other. */
+  | { readonly do: 'emit'; readonly hosts: readonly string[]; readonly count: number }
   /** Hosts without a process get one again. */
   | { readonly do: 'restart'; readonly hosts: readonly string[] }
   | { readonly do: 'run'; readonly forMs: number }
@@ -53,12 +66,10 @@ export type Goal =
   | { readonly kind: 'failed'; readonly hosts: readonly string[] }
   /** Every running node knows that these have left. */
   | { readonly kind: 'left'; readonly hosts: readonly string[] }
-  /** Every running node believes that these run exactly these applications. */
-  | {
-      readonly kind: 'applications'
-      readonly hosts: readonly string[]
-      readonly applications: readonly string[]
-    }
+  /** Converged, and all agree on all tags and applications, by their digests and in full. */
+  | { readonly kind: 'agreed' }
+  /** Everybody has heard so many pieces of news of each of these. */
+  | { readonly kind: 'heard'; readonly hosts: readonly string[]; readonly count: number }
 
 /** A situation that a cluster must master. */
 export interface Scenario {
@@ -71,6 +82,8 @@ export interface Scenario {
   /** How links are; default 1 ms and up to 4 ms more. */
   readonly delayMs?: number
   readonly jitterMs?: number
+  /** Options of every node that are not the default. */
+  readonly options?: Partial<MembershipOptions>
   /** Draws come from a stream of their own, so that steps do not depend on what nodes draw. */
   steps(setting: Setting): readonly Step[]
 }
@@ -83,5 +96,5 @@ export interface Setting {
 
 /** Steps that can be left out when a failure is narrowed down: what happens to the cluster. */
 export function isRemovable(step: Step): boolean {
-  return ['fault', 'leave', 'drain', 'applications', 'restart'].includes(step.do)
+  return ['fault', 'leave', 'drain', 'applications', 'tags', 'emit', 'restart'].includes(step.do)
 }

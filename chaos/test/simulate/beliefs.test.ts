@@ -11,8 +11,8 @@ describe('beliefs', () => {
     beliefs.started('a', 1, 'one')
     beliefs.started('b', 1, 'one')
     expect(beliefs.wrong).toBe(2)
-    beliefs.believes('a', 'b', 'alive', 1)
-    beliefs.believes('b', 'a', 'alive', 1)
+    beliefs.believes('a', 'b', { state: 'alive', boot: 1, incarnation: 1 })
+    beliefs.believes('b', 'a', { state: 'alive', boot: 1, incarnation: 1 })
     expect(beliefs.wrong).toBe(0)
     beliefs.started('b', 2, 'one')
     // The old boot is not the one that runs, and the new one knows nobody.
@@ -22,7 +22,7 @@ describe('beliefs', () => {
     ])
     beliefs.ended('b')
     expect(beliefs.differences(9)).toEqual(['a believes b (boot 1) to be alive; it does not run'])
-    beliefs.believes('a', 'b', 'failed', 1)
+    beliefs.believes('a', 'b', { state: 'failed', boot: 1, incarnation: 1 })
     expect(beliefs.wrong).toBe(0)
   })
 
@@ -31,7 +31,7 @@ describe('beliefs', () => {
     beliefs.started('a', 1, 'one')
     beliefs.started('b', 1, 'two')
     expect(beliefs.wrong).toBe(0)
-    beliefs.believes('a', 'b', 'failed', 1)
+    beliefs.believes('a', 'b', { state: 'failed', boot: 1, incarnation: 1 })
     expect(beliefs.wrong).toBe(1)
   })
 
@@ -65,7 +65,7 @@ describe('beliefs', () => {
             beliefs.ended(one.host)
           } else {
             known.set(`${one.host} ${one.other}`, { state: one.state, boot: one.boot })
-            beliefs.believes(one.host, one.other, one.state, one.boot)
+            beliefs.believes(one.host, one.other, { ...one, incarnation: 1 })
           }
         }
         let wrong = 0

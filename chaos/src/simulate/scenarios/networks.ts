@@ -1,6 +1,8 @@
 import type { Scenario, Step } from '../step.ts'
 import { healAndConverge, startCluster } from './start-cluster.ts'
 
+/** Whoever failed and returned again and again is not shown for some minutes. */
+const quarantineMs = 600_000
 const converged = { kind: 'converged' } as const
 
 export const partitionHeal: Scenario = {
@@ -125,7 +127,7 @@ export const flipFlop: Scenario = {
       { do: 'fault', fault, forMs: 20_000 },
       { do: 'run', forMs: 40_000 },
     ])
-    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, 60_000)]
+    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, quarantineMs)]
   },
 }
 
@@ -143,7 +145,7 @@ function heavyLoss(name: string, direction: 'ingress' | 'egress'): Scenario {
         ...startCluster(hosts),
         { do: 'fault', fault, forMs: null },
         { do: 'run', forMs: 60_000 },
-        ...healAndConverge(hosts, 60_000),
+        ...healAndConverge(hosts, quarantineMs),
       ]
     },
   }

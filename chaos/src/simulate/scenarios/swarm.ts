@@ -10,6 +10,8 @@ export const swarm: Scenario = {
   summary: 'Random faults, leaves and restarts for a minute; healed, all views become the truth.',
   nodes: 8,
   nodesMin: 3,
+  // Short, so that it comes into play and is over within the run.
+  options: { quarantineMs: 5_000, quarantineMaxMs: 20_000 },
   steps: ({ hosts, random }) => {
     const faults = randomFaults({ random, hosts, untilMs: chaosMs, faultsMax: 12 })
     const events: { atMs: number; steps: Step[] }[] = faults.map(({ atMs, forMs, fault }) => ({
