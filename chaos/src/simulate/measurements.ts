@@ -40,6 +40,8 @@ export class Measurements {
   /** Those of them that no fault excuses. */
   healthyDeaths = 0
   suspicions = 0
+  /** Those of nodes that live and that no fault touches. */
+  healthySuspicions = 0
   refutations = 0
 
   reset(nowMs: number): void {
@@ -52,6 +54,7 @@ export class Measurements {
     this.falseDeaths = 0
     this.healthyDeaths = 0
     this.suspicions = 0
+    this.healthySuspicions = 0
     this.refutations = 0
   }
 
@@ -95,8 +98,10 @@ export class Measurements {
     this.#hurtRemoved = removed / this.#hurt.size
   }
 
-  suspected(nowMs: number, subject: string, boot: number): void {
+  /** @param isHealthy whether it lives and no fault touches it */
+  suspected(nowMs: number, subject: string, boot: number, isHealthy: boolean): void {
     this.suspicions += 1
+    if (isHealthy) this.healthySuspicions += 1
     const victim = this.#victims.get(subject)
     if (victim?.boot === boot) victim.suspectedAtMs ??= nowMs
   }
@@ -156,6 +161,7 @@ export class Measurements {
       falseDeaths: this.falseDeaths,
       healthyDeaths: this.healthyDeaths,
       suspicions: this.suspicions,
+      healthySuspicions: this.healthySuspicions,
       refutations: this.refutations,
       meanBytesPerSecondPerNode: round(
         rates.reduce((a, b) => a + b, 0) / Math.max(1, rates.length),

@@ -30,12 +30,18 @@ export interface MemberNodeOptions {
   readonly trafficEveryMs: number | null
   /** Wrong rules, to see that somebody notices; undefined for the real ones. */
   readonly rules: ProtocolRules | undefined
+  /** Its name; the host's unless another node has taken that host over. */
+  readonly nodeId: string
+  /** The versions of packets that it speaks; undefined for all that there are. */
+  readonly speaks: { readonly min: number; readonly max: number } | undefined
 }
 
 /** What a node tells the simulation that it runs in. */
 export interface MemberNodeEvents {
-  sent(host: string, bytes: number): void
-  received(host: string, bytes: number): void
+  /** What discovery finds of these. */
+  discover(seeds: readonly string[]): readonly string[]
+  sent(node: MemberNode, bytes: number): void
+  received(node: MemberNode, bytes: number): void
   changed(node: MemberNode, change: MemberChange): void
   published(node: MemberNode, size: number): void
   heard(node: MemberNode, event: UserEvent): void
@@ -50,13 +56,14 @@ const trafficPort = 7_001
 const loopDelayEveryMs = 1_000
 const snapshotFile = 'membership.json'
 /** What sealing adds to a packet: version, key id, sender, boot, counter, tag. */
-const sealBytes = 49
+const sealBytes = 45
 
 /** Runs the production core in one simulated process, as the driver does on a real one. */
 export class MemberNode {
   readonly core: MembershipCore
   readonly process: SimulatedProcess
   readonly cluster: string
+  readonly id: string
   readonly #port: SimulatedPort
   readonly #traffic: SimulatedPort
   readonly #events: MemberNodeEvents
@@ -67,14 +74,15 @@ export class MemberNode {
   constructor(process: SimulatedProcess, options: MemberNodeOptions, events: MemberNodeEvents) {
     this.process = process
     this.cluster = options.cluster
+    this.id = options.nodeId
     this.#options = options
     this.#events = events
     this.#port = process.attach(gossipPort)
     this.#traffic = process.attach(trafficPort)
-    const { refuses } = options
+    const { refuses, speaks } = options
     const core = {
       cluster: options.cluster,
-      nodeId: parseNodeId(process.host),
+      nodeId: parseNodeId(options.nodeId),
       bootId: newBootId(process.random.stream('boot id')),
       addresses: [{ host: process.host, udpPort: gossipPort, tcpPort: 0 }],
       tags: {},
@@ -82,6 +90,7 @@ export class MemberNode {
       options: options.options,
       random: process.random,
       nowMs: process.scheduler.nowMs(),
+      ...(speaks !== undefined && { protocol: speaks }),
       admit: ({ nodeId }: { nodeId: string }) => (refuses.includes(nodeId) ? 'not welcome' : null),
     }
     this.core = new MembershipCore(core, options.rules)
@@ -90,11 +99,11 @@ export class MemberNode {
   /** Apart from the constructor, so that whoever hears the events knows the node already. */
   start(): void {
     this.#port.onPacket = (bytes, from) => {
-      this.#events.received(this.process.host, bytes.length + sealBytes)
+      this.#events.received(this, bytes.length + sealBytes)
       this.act((core, nowMs) => core.handlePacket(nowMs, from, bytes))
     }
-    this.#traffic.onPacket = (_, { host }) =>
-      this.act((core, nowMs) => core.linkActivity(nowMs, host))
+    this.#traffic.onPacket = (id) =>
+      this.act((core, nowMs) => core.linkActivity(nowMs, utf8Decode(id) ?? ''))
     this.#restore()
     this.#look()
     this.#watchLoop()
@@ -105,6 +114,11 @@ export class MemberNode {
   act(run: (core: MembershipCore, nowMs: number) => void): void {
     run(this.core, this.process.scheduler.nowMs())
     this.#perform()
+  }
+
+  /** Whether it does not take another in. */
+  refuses(id: string): boolean {
+    return this.#options.refuses.includes(id)
   }
 
   /** Says goodbye and ends. */
@@ -124,7 +138,7 @@ export class MemberNode {
   #one(effect: Effect): void {
     switch (effect.kind) {
       case 'send':
-        this.#events.sent(this.process.host, effect.bytes.length + sealBytes)
+        this.#events.sent(this, effect.bytes.length + sealBytes)
         return this.#port.send(effect.bytes, effect.to)
       case 'change':
         return this.#events.changed(this, effect.change)
@@ -163,9 +177,11 @@ export class MemberNode {
   }
 
   #look(): void {
-    const { seeds, options } = this.#options
+    const { options } = this.#options
     const { random, scheduler } = this.process
-    const addresses = seeds.map((host) => ({ host, port: gossipPort }))
+    const addresses = this.#events
+      .discover(this.#options.seeds)
+      .map((host) => ({ host, port: gossipPort }))
     this.act((core, nowMs) => core.join(nowMs, random.shuffle(addresses).slice(0, 3)))
     const isAlone = !this.core.isFormed || this.core.members().length === 1
     const periodMs = isAlone ? options.joinRetryMs : options.syncPeriodMs
@@ -182,9 +198,11 @@ export class MemberNode {
   }
 
   #talk(everyMs: number): void {
-    for (const { nodeId, state } of this.core.members()) {
-      if (nodeId === this.process.host || state === 'failed' || state === 'left') continue
-      this.#traffic.send(new Uint8Array(64), { host: nodeId, port: trafficPort })
+    for (const { nodeId, state, addresses } of this.core.members()) {
+      const host = addresses[0]?.host
+      if (nodeId === this.id || state === 'failed' || state === 'left' || host === undefined)
+        continue
+      this.#traffic.send(utf8Encode(this.id), { host, port: trafficPort })
     }
     this.process.scheduler.after(everyMs, () => this.#talk(everyMs))
   }

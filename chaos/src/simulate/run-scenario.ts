@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { seededRandom, unreachable } from '@nodosum/kernel'
 import type { Violation } from '@nodosum/testkit'
 import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
-import { touchedBy } from './excuses.ts'
+import { excusedBy, touchedBy } from './excuses.ts'
 import { MemberCluster } from './member-cluster.ts'
 import { type Goal, isRemovable, type Scenario, type Step } from './step.ts'
 
@@ -97,8 +97,8 @@ function take(cluster: MemberCluster, step: Step): Outcome {
     case 'start':
       return start(cluster, step)
     case 'fault': {
-      const excused = step.excuses ?? touchedBy(step.fault, step.forMs)
-      cluster.hurt(excused, step.forMs)
+      const excused = step.excuses ?? excusedBy(step.fault, step.forMs)
+      cluster.hurt(touchedBy(step.fault), excused, step.forMs)
       simulation.plan([{ atMs: 0, forMs: step.forMs, fault: step.fault }])
       return run(cluster, 0)
     }
@@ -124,6 +124,14 @@ function take(cluster: MemberCluster, step: Step): Outcome {
     case 'restart':
       for (const host of step.hosts) simulation.restart(simulation.host(host))
       return safe(cluster)
+    case 'replace':
+      cluster.replace(step.host, step.by)
+      return safe(cluster)
+    case 'lose-discovery':
+      cluster.discoveryWorks = false
+      return safe(cluster)
+    case 'expect':
+      return expectAtMost(cluster, step)
     case 'run':
       return run(cluster, step.forMs)
     case 'heal':
@@ -148,11 +156,26 @@ function start(cluster: MemberCluster, step: Extract<Step, { do: 'start' }>): Ou
       formation: { alone: alone.includes(host), expect },
       refuses: step.refuses ?? [],
       trafficEveryMs: step.trafficEveryMs ?? null,
+      speaks: step.speaks,
+      isLiar: step.liars?.includes(host) ?? false,
     })
     const outcome = overMs > 0 ? run(cluster, overMs / hosts.length) : safe(cluster)
     if (outcome !== 'ok') return outcome
   }
   return 'ok'
+}
+
+function expectAtMost(
+  cluster: MemberCluster,
+  { metric, max }: Extract<Step, { do: 'expect' }>,
+): Outcome {
+  const value = cluster.measurements.metrics(cluster.nowMs)[metric] ?? Number.NaN
+  if (value <= max) return 'ok'
+  cluster.simulation.checks.report(
+    'figures stay in bounds',
+    `${metric} is ${value}, not at most ${max}`,
+  )
+  return 'violation'
 }
 
 function emit(cluster: MemberCluster, host: string, count: number): void {
@@ -211,7 +234,7 @@ function goalOf(cluster: MemberCluster, goal: Goal): () => boolean {
     case 'left':
       return () =>
         cluster.running.every((node) => {
-          const { host } = node.process
+          const { id: host } = node
           if (goal.hosts.includes(host)) return true
           const isThat = (other: string): boolean =>
             cluster.beliefs.of(host, other).state === goal.kind

@@ -19,6 +19,10 @@ export type Step =
       readonly seeds?: readonly string[]
       /** Nodes that these do not take in; default none. */
       readonly refuses?: readonly string[]
+      /** The versions of packets that they speak; default all. */
+      readonly speaks?: { readonly min: number; readonly max: number }
+      /** Those of them that deny accusations with incarnations that no node gets to. */
+      readonly liars?: readonly string[]
       /** How often they send something on connections to all they know; default never. */
       readonly trafficEveryMs?: number
     }
@@ -51,11 +55,17 @@ export type Step =
   | { readonly do: 'emit'; readonly hosts: readonly string[]; readonly count: number }
   /** Hosts without a process get one again. */
   | { readonly do: 'restart'; readonly hosts: readonly string[] }
+  /** The process on a host is killed, and a node of another name starts there at once. */
+  | { readonly do: 'replace'; readonly host: string; readonly by: string }
+  /** Until a `heal` discovery finds nobody. */
+  | { readonly do: 'lose-discovery' }
   | { readonly do: 'run'; readonly forMs: number }
   /** Every fault ends. */
   | { readonly do: 'heal' }
   /** What must come true within that time; else the scenario has failed. */
   | { readonly do: 'await'; readonly until: Goal; readonly withinMs: number }
+  /** A figure must not exceed this by now. */
+  | { readonly do: 'expect'; readonly metric: string; readonly max: number }
   /** Counters of bytes, deaths and detections start anew. */
   | { readonly do: 'measure' }
 
@@ -96,5 +106,7 @@ export interface Setting {
 
 /** Steps that can be left out when a failure is narrowed down: what happens to the cluster. */
 export function isRemovable(step: Step): boolean {
-  return ['fault', 'leave', 'drain', 'applications', 'tags', 'emit', 'restart'].includes(step.do)
+  return ['fault', 'leave', 'drain', 'applications', 'tags', 'emit', 'restart', 'replace'].includes(
+    step.do,
+  )
 }

@@ -17,8 +17,11 @@ export const partitionHeal: Scenario = {
     const groups = [shuffled.slice(0, cut), shuffled.slice(cut)]
     return [
       ...startCluster(hosts),
-      { do: 'fault', fault: { kind: 'partition', groups }, forMs: null },
+      { do: 'fault', fault: { kind: 'partition', groups }, forMs: 60_000 },
+      // Nobody tells the sides of each other: they have to remember.
+      { do: 'lose-discovery' },
       { do: 'run', forMs: 60_000 },
+      { do: 'await', until: { kind: 'agreed' }, withinMs: 60_000 },
       ...healAndConverge(hosts, 30_000),
     ]
   },
@@ -37,7 +40,7 @@ export const islands: Scenario = {
     const split = (groups: readonly (readonly string[])[]): Step[] => [
       { do: 'fault', fault: { kind: 'partition', groups }, forMs: 20_000 },
       { do: 'run', forMs: 20_000 },
-      { do: 'await', until: converged, withinMs: 30_000 },
+      { do: 'await', until: converged, withinMs: quarantineMs },
     ]
     return [
       ...startCluster(hosts),
@@ -56,6 +59,7 @@ function brokenPair(a: string, b: string): Step[] {
     { do: 'run', forMs: 60_000 },
     { do: 'heal' },
     { do: 'await', until: { kind: 'converged' }, withinMs: 15_000 },
+    { do: 'expect', metric: 'suspicions', max: 0 },
   ]
 }
 

@@ -32,7 +32,12 @@ export const shortPauses: Scenario = {
         { do: 'run', forMs: 10_000 },
       ] as const
     })
-    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, 15_000)]
+    return [
+      ...startCluster(hosts),
+      ...rounds.flat(),
+      ...healAndConverge(hosts, 15_000),
+      { do: 'expect', metric: 'healthySuspicions', max: 0 },
+    ]
   },
 }
 

@@ -17,6 +17,6 @@ export function healAndConverge(hosts: readonly string[], withinMs: number): Ste
     { do: 'restart', hosts },
     { do: 'await', until: { kind: 'converged' }, withinMs },
     { do: 'run', forMs: 15_000 },
-    { do: 'await', until: { kind: 'converged' }, withinMs: 15_000 },
+    { do: 'await', until: { kind: 'agreed' }, withinMs: 15_000 },
   ]
 }

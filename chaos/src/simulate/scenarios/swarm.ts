@@ -25,6 +25,15 @@ export const swarm: Scenario = {
       const backMs = random.integer(atMs, chaosMs)
       events.push({ atMs: backMs, steps: [{ do: 'restart', hosts: [host] }] })
     }
+    for (let count = random.integer(0, 6); count > 0; count -= 1) {
+      const host = random.pick(hosts) ?? 'n0'
+      const tags = { [`tag${random.integer(0, 2)}`]: String(random.integer(0, 9)) }
+      const change: Step[] = [
+        { do: 'tags', hosts: [host], tags },
+        { do: 'emit', hosts: [host], count: random.integer(1, 5) },
+      ]
+      events.push({ atMs: random.integer(0, chaosMs), steps: change })
+    }
     events.sort((a, b) => a.atMs - b.atMs)
     const steps: Step[] = []
     let nowMs = 0

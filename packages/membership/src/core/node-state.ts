@@ -56,6 +56,7 @@ export class NodeState {
       table: this.table,
       rules,
       counters: this.counters,
+      health: this.health,
     })
     this.random = {
       targets: options.random.stream('targets'),
