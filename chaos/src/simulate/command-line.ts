@@ -7,6 +7,7 @@ import type { Scenario } from './step.ts'
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'list' }
+  | { readonly kind: 'planted-bugs'; readonly brief: boolean; readonly json: boolean }
   | { readonly kind: 'gates'; readonly seed: number; readonly json: boolean }
   | {
       readonly kind: 'run'
@@ -34,6 +35,8 @@ export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [-
 
   --list           the scenarios
   --gates          measures every published figure that is to be beaten; minutes
+  --planted-bugs   breaks the core in many ways, and shows that each is noticed; --brief: with
+                   seeds that are known to notice it
   --scenario NAME  which one; its default number of nodes is in the list
   --nodes N        how many nodes, up to ${nodesMax}
   --seed S         default 1: the same seed gives the same run
@@ -53,6 +56,9 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (flags.help) return { kind: 'help' }
   if (flags.list) return { kind: 'list' }
   const seeds = seedsOf(flags.seed, flags.seeds)
+  if (flags['planted-bugs']) {
+    return { kind: 'planted-bugs', brief: flags.brief, json: flags.json }
+  }
   if (flags.gates) return { kind: 'gates', seed: seeds.first, json: flags.json }
   const scenario = scenarioOf(flags.scenario)
   const nodes =
@@ -79,6 +85,8 @@ function parseFlags(args: readonly string[]) {
         help: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         gates: { type: 'boolean', default: false },
+        'planted-bugs': { type: 'boolean', default: false },
+        brief: { type: 'boolean', default: false },
         scenario: { type: 'string' },
         nodes: { type: 'string' },
         seed: { type: 'string' },

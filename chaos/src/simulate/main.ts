@@ -2,6 +2,7 @@
 import { type Command, parseCommandLine, UsageError, usage } from './command-line.ts'
 import { narrowDown } from './explore.ts'
 import { gatesText, measureGates } from './gates.ts'
+import { catchText, huntPlantedBugs } from './planted-bugs.ts'
 import { failureText, json, listText, resultText } from './report.ts'
 import { type Outcome, type RunResult, runScenario, stepsOf } from './run-scenario.ts'
 import { isRemovable } from './step.ts'
@@ -19,6 +20,7 @@ function main(args: readonly string[]): number {
   if (command.kind === 'help') say(usage)
   else if (command.kind === 'list') say(listText())
   else if (command.kind === 'gates') return gates(command)
+  else if (command.kind === 'planted-bugs') return bugs(command)
   else if (command.print) printSteps(command)
   else return simulate(command)
   return 0
@@ -38,6 +40,16 @@ function gates({ seed, json: asJson }: Extract<Command, { kind: 'gates' }>): num
   })
   say(asJson ? JSON.stringify(results) : `\n${gatesText(results)}`)
   return results.every(({ passes }) => passes) ? 0 : exitCodes.violation
+}
+
+function bugs({ brief, json: asJson }: Extract<Command, { kind: 'planted-bugs' }>): number {
+  const catches = huntPlantedBugs(brief, (one) => {
+    if (!asJson) say(catchText(one))
+  })
+  const missed = catches.filter(({ result }) => result === null).length
+  if (asJson) say(JSON.stringify(catches))
+  else say(`${catches.length} planted bugs, ${missed} missed`)
+  return missed === 0 ? 0 : exitCodes.violation
 }
 
 function simulate(command: Extract<Command, { kind: 'run' }>): number {

@@ -49,10 +49,11 @@ export class MemberCluster implements MemberNodeEvents {
     hostsMax: number
     delayMs: number
     jitterMs: number
+    socketBytesMax: number | undefined
     options: Partial<MembershipOptions>
     rules: ProtocolRules | undefined
   }) {
-    const { seed, hostsMax, delayMs, jitterMs } = options
+    const { seed, hostsMax, delayMs, jitterMs, socketBytesMax } = options
     this.beliefs = new Beliefs(hostsMax)
     this.#membership = membershipOptions.parse(options.options)
     this.#rules = options.rules
@@ -62,6 +63,7 @@ export class MemberCluster implements MemberNodeEvents {
       program: (process) => this.#run(process),
       quality: { delayMs, jitterMs },
       timerLatenessMs: 1,
+      ...(socketBytesMax !== undefined && { socketBytesMax }),
       onEnd: (host) => this.#ended(host),
     })
     this.#checks = new MemberChecks({

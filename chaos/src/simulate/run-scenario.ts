@@ -55,6 +55,7 @@ export function runScenario(options: RunOptions): RunResult {
     hostsMax: 2 * nodes,
     delayMs: scenario.delayMs ?? 1,
     jitterMs: scenario.jitterMs ?? 4,
+    socketBytesMax: scenario.socketBytesMax,
     options: scenario.options ?? {},
     rules: options.rules,
   })

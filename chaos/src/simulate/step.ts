@@ -92,6 +92,8 @@ export interface Scenario {
   /** How links are; default 1 ms and up to 4 ms more. */
   readonly delayMs?: number
   readonly jitterMs?: number
+  /** Bytes that wait in the socket of a node that stands still; default as on Linux. */
+  readonly socketBytesMax?: number
   /** Options of every node that are not the default. */
   readonly options?: Partial<MembershipOptions>
   /** Draws come from a stream of their own, so that steps do not depend on what nodes draw. */

@@ -1,4 +1,5 @@
 import type { Scenario } from '../step.ts'
+import { startCluster } from './start-cluster.ts'
 
 export const bootstrap: Scenario = {
   name: 'bootstrap',
@@ -61,6 +62,27 @@ export const twoClusters: Scenario = {
       { do: 'await', until: { kind: 'converged' }, withinMs: 30_000 },
       { do: 'run', forMs: 60_000 },
       { do: 'await', until: { kind: 'converged' }, withinMs: 1 },
+    ]
+  },
+}
+
+export const joinAfterDeath: Scenario = {
+  name: 'join-after-death',
+  summary: 'A node joins that never knew those who died and left before; all views agree.',
+  nodes: 6,
+  nodesMin: 4,
+  steps: ({ hosts }) => {
+    const members = hosts.slice(0, -1)
+    const [dead = '', gone = ''] = members.slice(1)
+    return [
+      ...startCluster(members),
+      { do: 'fault', fault: { kind: 'crash', hosts: [dead] }, forMs: null },
+      { do: 'leave', hosts: [gone] },
+      { do: 'await', until: { kind: 'failed', hosts: [dead] }, withinMs: 15_000 },
+      { do: 'start', hosts: hosts.slice(-1), overMs: 0, seeds: hosts.slice(0, 1) },
+      { do: 'await', until: { kind: 'agreed' }, withinMs: 15_000 },
+      { do: 'run', forMs: 20_000 },
+      { do: 'await', until: { kind: 'agreed' }, withinMs: 1_000 },
     ]
   },
 }

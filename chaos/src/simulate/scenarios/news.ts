@@ -21,6 +21,9 @@ export const events: Scenario = {
         excuses: [],
       },
       { do: 'emit', hosts: senders, count: 10 },
+      { do: 'run', forMs: 2_000 },
+      // One of them may be lost at somebody, for each is told a few times only; not all of these.
+      { do: 'emit', hosts: senders, count: 5 },
       { do: 'await', until: { kind: 'heard', hosts: senders, count: 10 }, withinMs: 20_000 },
       ...healAndConverge(hosts, 15_000),
     ]

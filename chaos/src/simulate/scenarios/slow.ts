@@ -21,9 +21,11 @@ export const slowNode: Scenario = {
 
 export const shortPauses: Scenario = {
   name: 'short-pauses',
-  summary: 'Nodes stand still for up to 3 s, one at a time; nobody is declared dead.',
+  summary: 'Nodes stand still for up to 3 s, and packets are lost meanwhile; they accuse nobody.',
   nodes: 20,
   nodesMin: 4,
+  // Two packets: what waits in the socket would tell who lives.
+  socketBytesMax: 300,
   steps: ({ hosts, random }) => {
     const rounds = Array.from({ length: 10 }, () => {
       const hurt = [random.pick(hosts) ?? 'n0']
@@ -91,5 +93,45 @@ export const stalls: Scenario = {
       { do: 'run', forMs: 60_000 },
       ...healAndConverge(hosts, 30_000),
     ]
+  },
+}
+
+export const poison: Scenario = {
+  name: 'poison',
+  summary:
+    'A node stands still 12 s of every 12.5 s; its round trips say nothing about the network.',
+  nodes: 3,
+  nodesMin: 3,
+  options: { quarantineMs: 1_000, quarantineMaxMs: 5_000 },
+  steps: ({ hosts, random }) => {
+    const slow = random.pick(hosts) ?? 'n0'
+    const fault = { kind: 'stall', hosts: [slow], everyMs: 12_500, stalledMs: 12_000 } as const
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault, forMs: null },
+      { do: 'run', forMs: 240_000 },
+      ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}
+
+export const pausesInTurn: Scenario = {
+  name: 'pauses-in-turn',
+  summary:
+    'A node stands still, and when it goes on and denies, another does; nobody is declared dead.',
+  nodes: 8,
+  nodesMin: 4,
+  socketBytesMax: 300,
+  steps: ({ hosts, random }) => {
+    const rounds = Array.from({ length: 8 }, () => {
+      const [first = '', second = ''] = random.shuffle([...hosts])
+      return [
+        { do: 'fault', fault: { kind: 'pause', hosts: [first] }, forMs: 3_000 },
+        { do: 'run', forMs: random.integer(2_000, 3_000) },
+        { do: 'fault', fault: { kind: 'pause', hosts: [second] }, forMs: 3_000 },
+        { do: 'run', forMs: 12_000 },
+      ] as const
+    })
+    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, 15_000)]
   },
 }

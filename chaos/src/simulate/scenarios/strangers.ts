@@ -95,6 +95,7 @@ export const mixedVersions: Scenario = {
       { do: 'await', until: converged, withinMs: 15_000 },
       { do: 'run', forMs: 30_000 },
       ...healAndConverge(hosts, 15_000),
+      { do: 'expect', metric: 'suspicions', max: 0 },
     ]
   },
 }
