@@ -28,6 +28,8 @@ export interface RunResult {
   readonly seed: number
   readonly virtualMs: number
   readonly wallMs: number
+  /** Time of one processor; a busy machine makes wallMs longer, but not this. */
+  readonly cpuMs: number
   readonly outcome: Outcome
   readonly metrics: Readonly<Record<string, number>>
   readonly violations: readonly Violation[]
@@ -49,6 +51,7 @@ export function stepsOf(scenario: Scenario, nodes: number, seed: number): readon
 export function runScenario(options: RunOptions): RunResult {
   const { scenario, nodes, seed, keep } = options
   const startedMs = performance.now()
+  const startedCpu = process.cpuUsage()
   const steps = stepsOf(scenario, nodes, seed)
   const cluster = new MemberCluster({
     seed,
@@ -76,12 +79,14 @@ export function runScenario(options: RunOptions): RunResult {
     cluster.simulation.checks.report('nothing throws', detail)
   }
   const { checks, trace } = cluster.simulation
+  const cpu = process.cpuUsage(startedCpu)
   return {
     scenario: scenario.name,
     nodes,
     seed,
     virtualMs: Math.round(cluster.nowMs),
     wallMs: Math.round(performance.now() - startedMs),
+    cpuMs: Math.round((cpu.user + cpu.system) / 1_000),
     outcome,
     metrics: {
       ...cluster.measurements.metrics(cluster.nowMs),
