@@ -58,6 +58,7 @@ export class NodeState {
       table: this.table,
       rules,
       counters: this.counters,
+      health: this.health,
     })
     this.random = {
       targets: options.random.stream('targets'),

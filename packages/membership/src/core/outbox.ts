@@ -7,6 +7,7 @@ import type { Dissemination } from './dissemination.ts'
 import type { Effect, PacketAddress } from './effects.ts'
 import type { Entry } from './entry.ts'
 import { hashText } from './hash.ts'
+import type { LocalHealth } from './local-health.ts'
 import type { MemberTable } from './member-table.ts'
 import type { ProtocolRules } from './rules.ts'
 
@@ -34,6 +35,9 @@ class EffectQueue {
 /** Whom a packet is for: a member, or an address of which nothing is known. */
 export type Recipient = Entry | (PacketAddress & { readonly version?: number })
 
+/** A node of poor local health tells everything up to so many times as often. */
+const repeatsMax = 3
+
 /** Makes packets: a body, what must be said with it, and as much news as fits. */
 export class Outbox {
   readonly effects: EffectQueue = new EffectQueue()
@@ -47,6 +51,7 @@ export class Outbox {
   readonly #table: MemberTable
   readonly #rules: ProtocolRules
   readonly #counters: MembershipCounters
+  readonly #health: LocalHealth
 
   constructor(options: {
     cluster: string
@@ -56,7 +61,9 @@ export class Outbox {
     table: MemberTable
     rules: ProtocolRules
     counters: MembershipCounters
+    health: LocalHealth
   }) {
+    this.#health = options.health
     this.#clusterHigh = hashText(options.cluster)
     this.#clusterLow = hashText(options.cluster, 0x9e3779b9)
     this.#self = options.self
@@ -75,7 +82,9 @@ export class Outbox {
   send(to: Recipient, body: PacketBody, first: readonly Statement[] = []): void {
     this.#start(to, body)
     for (const statement of first) this.#writer.add(statement)
-    const limit = this.#rules.retransmits(this.#table.size)
+    // Who misses many answers also misses much of what is told, and others miss what it tells.
+    const repeats = Math.min(this.#health.multiplier, repeatsMax)
+    const limit = this.#rules.retransmits(this.#table.size) * repeats
     this.#news.take(limit, (statement) => this.#writer.add(statement))
     this.#finish(to)
   }
