@@ -1,7 +1,7 @@
 import type { Random } from '@nodosum/kernel'
 import type { PacketBody } from '../wire/packet.ts'
-import type { NeedStatement, StateStatement } from '../wire/statement.ts'
-import { encodeStatement, splitRun } from '../wire/statement-codec.ts'
+import type { NeedStatement, Statement, StateStatement } from '../wire/statement.ts'
+import { splitRun } from '../wire/statement-codec.ts'
 import { bucketCountFor, bucketsMax } from './digest.ts'
 import type { Entry } from './entry.ts'
 import { isGone } from './member.ts'
@@ -14,7 +14,7 @@ import type { Timer } from './timers.ts'
 const summaryPacketsMax = 4
 const repairPacketsMax = 12
 /** Room for statements in a summary, beside the list of its buckets. */
-const summaryBytesMax = 900
+const summaryBytesMax = 780
 
 /**
  * Makes views equal at a cost that follows from their difference. Pings and acks carry a hash of
@@ -154,16 +154,15 @@ export class AntiEntropy {
     const { outbox, table } = this.#state
     const buckets = this.#random.shuffle([...differing])
     for (let packet = 0; packet < summaryPacketsMax && buckets.length > 0; packet += 1) {
-      const [chosen, statements]: [number[], Uint8Array[]] = [[], []]
+      const [chosen, statements]: [number[], Statement[]] = [[], []]
       let room = summaryBytesMax
       while (buckets.length > 0 && chosen.length < bucketsMax) {
         const entries = present(table.digest.entries(count, buckets.at(-1) as number))
-        const encoded = entries.map((entry) => encodeStatement(entry.stateStatement))
-        const bytes = encoded.reduce((sum, { length }) => sum + length, 1)
+        const bytes = entries.reduce((sum, { nodeId }) => sum + summaryBytes(nodeId), 1)
         if (bytes > room && chosen.length > 0) break
         room -= bytes
         chosen.push(buckets.pop() as number)
-        statements.push(...encoded)
+        for (const entry of entries) statements.push(entry.stateStatement)
       }
       chosen.sort((a, b) => a - b)
       this.#spend(summaryBytesMax - room)
@@ -183,7 +182,7 @@ export class AntiEntropy {
     // A suspicion is not told here: it is no difference of views yet.
     const isOnlySuspect = isSame && entry.state === 'suspect'
     if (rules.supersedes(entry, theirs) && !isOnlySuspect) {
-      source.answer(encodeStatement(entry.stateStatement))
+      source.answer(entry.stateStatement)
       if (entry.state === 'failed') this.onDisputed(entry)
     }
     if (entry.metadata.version > theirs.metadataVersion) {
@@ -193,7 +192,7 @@ export class AntiEntropy {
 
   #answerMetadata({ nodeId, bootTag, metadata }: Entry, after: number, source: Source): void {
     for (const run of splitRun(metadata.after(Math.min(after, metadata.version)))) {
-      source.answer(encodeStatement({ kind: 'metadata', nodeId, bootTag, ...run }))
+      source.answer({ kind: 'metadata', nodeId, bootTag, ...run })
     }
   }
 
@@ -208,6 +207,11 @@ export class AntiEntropy {
   #spend(bytes: number): void {
     this.#budget -= bytes
   }
+}
+
+/** An upper bound of a state in a summary. */
+function summaryBytes(nodeId: string): number {
+  return nodeId.length + 26
 }
 
 function present(entries: readonly Entry[]): Entry[] {

@@ -11,8 +11,8 @@ const moveGain = 0.25
 const heightMinMs = 0.01
 const gravityMs = 150
 const samples = 3
-/** A step longer than this follows from no honest round trip. */
-const peersMax = 1_024
+/** Peers whose last round trips are kept: the next on the ring, and who was probed lately. */
+const peersMax = 64
 
 /**
  * Vivaldi (Dabek, Cox, Kaashoek, Morris, 2004): a place in eight dimensions and a height, such that

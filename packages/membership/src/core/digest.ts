@@ -32,6 +32,7 @@ export class Digest {
 
   /** The hashes of so many buckets; a power of two. */
   buckets(count: number): Uint32Array {
+    if (count === bucketsMax) return this.#buckets.slice()
     const folded = new Uint32Array(count)
     const each = bucketsMax / count
     for (let at = 0; at < bucketsMax; at += 1) {
@@ -42,8 +43,9 @@ export class Digest {
   }
 
   /** All that is known of one of so many buckets, those who are gone included. */
-  entries(count: number, bucket: number): Entry[] {
+  entries(count: number, bucket: number): readonly Entry[] {
     const each = bucketsMax / count
+    if (each === 1) return this.#entries[bucket] as Entry[]
     return this.#entries.slice(bucket * each, (bucket + 1) * each).flat()
   }
 }

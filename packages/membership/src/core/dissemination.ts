@@ -19,6 +19,7 @@ interface Slot {
 export class Dissemination {
   #size = 0
   readonly #max: number
+  readonly #waiting: number[] = priorities.map(() => 0)
   readonly #slots = new Map<string, Slot>()
   /** By priority, then by how often they were told; dead slots are swept on the way. */
   readonly #queues: Slot[][][] = priorities.map(() => [])
@@ -31,6 +32,11 @@ export class Dissemination {
     return this.#size
   }
 
+  /** How many statements of one priority wait. */
+  waiting(priority: Priority): number {
+    return this.#waiting[priorities.indexOf(priority)] as number
+  }
+
   /** False when there is no room; anti-entropy brings then what is not told. */
   tell(subject: string, kind: string, priority: Priority, bytes: Uint8Array): boolean {
     const key = `${kind}:${subject}`
@@ -39,7 +45,7 @@ export class Dissemination {
     else if (this.#size >= this.#max && !this.#evict(priorities.indexOf(priority))) return false
     const slot = { key, bytes, priority: priorities.indexOf(priority), sent: 0, live: true }
     this.#slots.set(key, slot)
-    this.#size += 1
+    this.#count(slot, 1)
     this.#queue(slot)
     return true
   }
@@ -61,6 +67,7 @@ export class Dissemination {
    * @param limit how often each is told
    */
   take(limit: number, offer: (bytes: Uint8Array) => boolean): void {
+    if (this.#size === 0) return
     let misses = 0
     const taken: Slot[] = []
     for (const queue of this.#queues) {
@@ -99,7 +106,12 @@ export class Dissemination {
     if (!slot.live) return
     slot.live = false
     this.#slots.delete(slot.key)
-    this.#size -= 1
+    this.#count(slot, -1)
+  }
+
+  #count({ priority }: Slot, by: 1 | -1): void {
+    this.#size += by
+    this.#waiting[priority] = (this.#waiting[priority] as number) + by
   }
 
   /** Makes room among what is not more urgent: the most told goes. */

@@ -11,7 +11,9 @@ export interface PacketAddress {
 export interface MembershipView {
   /** Counts the published views of this node. */
   readonly number: number
-  /** Self first. */
+  /** How many take part, this node included. */
+  readonly size: number
+  /** Self first; as they are when this is first read. */
   readonly members: readonly Member[]
 }
 

@@ -2,11 +2,14 @@ import type { BootId, NodeId } from '@nodosum/kernel'
 import { inlineMetadataBytesMax } from '../wire/limits.ts'
 import type { Coordinate } from '../wire/packet.ts'
 import type { ProtocolRange, RecordStatement, StateStatement } from '../wire/statement.ts'
-import { cutRun, encodeStatement } from '../wire/statement-codec.ts'
+import { cutRun } from '../wire/statement-codec.ts'
 import { bootTagOf, hashText, mix } from './hash.ts'
 import { isGone, type Member, type MemberAddress, type MemberState } from './member.ts'
 import { Metadata } from './metadata.ts'
 import type { Suspicion } from './suspicion.ts'
+
+/** Before anything; a small number, since there are many entries. */
+const longAgoMs = -1_000_000_000
 
 /** What this node believes of one node. Only the member table changes what is hashed or indexed. */
 export class Entry {
@@ -28,9 +31,9 @@ export class Entry {
   /** Whether a probe of it is under way. */
   isProbed = false
   /** When a connection last brought something of it. */
-  linkActiveMs: number = Number.NEGATIVE_INFINITY
+  linkActiveMs: number = longAgoMs
   /** When it was last told that it is believed to be gone. */
-  toldMs: number = Number.NEGATIVE_INFINITY
+  toldMs: number = longAgoMs
   coordinate: Coordinate | null = null
   /** How often it came back after it had failed, and until when it is held back for that. */
   returns = 0
@@ -39,7 +42,6 @@ export class Entry {
   presentAt = -1
   failedAt = -1
   #member: Member | null = null
-  #record: Uint8Array | null = null
 
   constructor(record: RecordStatement) {
     this.nodeId = record.nodeId
@@ -73,9 +75,8 @@ export class Entry {
     return this.#member
   }
 
-  /** The encoded record, kept until something in it changes. */
-  get record(): Uint8Array {
-    this.#record ??= encodeStatement({
+  get record(): RecordStatement {
+    return {
       kind: 'record',
       nodeId: this.nodeId,
       bootId: this.bootId,
@@ -87,8 +88,7 @@ export class Entry {
       metadataVersion: this.metadata.version,
       metadata: cutRun(this.metadata.after(0), inlineMetadataBytesMax),
       extension: this.extension,
-    })
-    return this.#record
+    }
   }
 
   get stateStatement(): StateStatement {
@@ -107,7 +107,6 @@ export class Entry {
   /** To be called after a change, so that nothing outdated is handed out. */
   changed(): void {
     this.#member = null
-    this.#record = null
   }
 
   /** What the digest holds for it; who only suspects has the same as who does not. */

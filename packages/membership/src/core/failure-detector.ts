@@ -1,5 +1,4 @@
 import type { Coordinate } from '../wire/packet.ts'
-import { encodeStatement } from '../wire/statement-codec.ts'
 import type { Beliefs } from './beliefs.ts'
 import { Coordinates } from './coordinates.ts'
 import type { PacketAddress } from './effects.ts'
@@ -212,7 +211,7 @@ export class FailureDetector {
   /** The suspect and those who watch it hear of an accusation at once, all others by gossip. */
   #announce(target: Entry): void {
     const { table, outbox, options, self } = this.#state
-    const statement = encodeStatement(target.stateStatement)
+    const statement = target.stateStatement
     for (const entry of [target, ...table.ring.before(target, options.watchers)]) {
       if (entry !== self) outbox.send(entry, { kind: 'gossip' }, [statement])
     }
@@ -242,7 +241,7 @@ export class FailureDetector {
   #ping(target: Entry, sequence: number): void {
     const { outbox, table } = this.#state
     const isTrusted = target.state === 'alive' || target.state === 'draining'
-    const buddy = isTrusted ? [] : [encodeStatement(target.stateStatement)]
+    const buddy = isTrusted ? [] : [target.stateStatement]
     const root = table.digest.root
     const body = { kind: 'ping', probe: sequence, target: target.nodeId, root } as const
     outbox.send(target, body, buddy)

@@ -1,4 +1,3 @@
-import { encodeStatement } from '../wire/statement-codec.ts'
 import type { NodeState } from './node-state.ts'
 import type { Timer } from './timers.ts'
 
@@ -35,7 +34,7 @@ export class Gossip {
   /** The last words of this node. */
   farewell(): void {
     const { table, random, outbox, self } = this.#state
-    const statement = encodeStatement(self.stateStatement)
+    const statement = self.stateStatement
     for (const entry of table.pick(random.targets, farewellMembers)) {
       outbox.send(entry, { kind: 'gossip' }, [statement])
     }
@@ -60,7 +59,7 @@ export class Gossip {
     const entry = random.targets.pick(table.failed)
     if (entry === undefined) return
     if (!rules.revisitsFailed(nowMs - entry.sinceMs, options.rememberFailedMs)) return
-    const accusation = encodeStatement(entry.stateStatement)
+    const accusation = entry.stateStatement
     outbox.send(entry, { kind: 'join', protocol }, [accusation, self.record])
   }
 }

@@ -20,6 +20,7 @@ export class MemberTable {
   readonly #entries: BoundedMap<NodeId, Entry>
   readonly #present: Entry[] = []
   readonly #failed: Entry[] = []
+  readonly #gone = new Set<Entry>()
 
   constructor(self: Entry, membersMax: number, rules: ProtocolRules) {
     this.#self = self
@@ -52,7 +53,7 @@ export class MemberTable {
 
   /** False when the table is full of those who take part. */
   add(entry: Entry, nowMs: number): boolean {
-    entry.sinceMs = nowMs
+    entry.sinceMs = Math.floor(nowMs)
     if (!this.#entries.set(entry.nodeId, entry)) {
       if (!this.#dropLongestGone()) return false
       this.#entries.set(entry.nodeId, entry)
@@ -74,7 +75,7 @@ export class MemberTable {
       this.digest.toggle(entry, hash ^ hashAfter)
       this.revision += 1
     }
-    if (state !== entry.state) entry.sinceMs = nowMs
+    if (state !== entry.state) entry.sinceMs = Math.floor(nowMs)
     if (wasPresent !== isPresent) this.#place(entry)
     this.#placeFailed(entry)
   }
@@ -99,9 +100,7 @@ export class MemberTable {
 
   /** Forgets who has been gone for longer than `rememberMs`. */
   forget(nowMs: number, rememberMs: number): void {
-    for (const entry of this.#entries.values()) {
-      if (isGone(entry.state) && nowMs - entry.sinceMs > rememberMs) this.#drop(entry)
-    }
+    for (const entry of this.#gone) if (nowMs - entry.sinceMs > rememberMs) this.#drop(entry)
   }
 
   #index(entry: Entry): void {
@@ -115,9 +114,11 @@ export class MemberTable {
   #place(entry: Entry): void {
     if (isGone(entry.state)) {
       this.ring.remove(entry)
+      this.#gone.add(entry)
       takeOut(this.#present, entry, 'presentAt')
     } else {
       this.ring.add(entry)
+      this.#gone.delete(entry)
       if (entry !== this.#self) putIn(this.#present, entry, 'presentAt')
     }
   }
@@ -129,8 +130,7 @@ export class MemberTable {
 
   #dropLongestGone(): boolean {
     let oldest: Entry | null = null
-    for (const entry of this.#entries.values()) {
-      if (!isGone(entry.state)) continue
+    for (const entry of this.#gone) {
       if (oldest === null || entry.sinceMs < oldest.sinceMs) oldest = entry
     }
     if (oldest !== null) this.#drop(oldest)
@@ -141,6 +141,7 @@ export class MemberTable {
     this.#entries.delete(entry.nodeId)
     this.digest.unlist(entry)
     if (this.#rules.countsInDigest(entry.state)) this.digest.toggle(entry, entry.digestHash())
+    this.#gone.delete(entry)
     takeOut(this.#failed, entry, 'failedAt')
   }
 }

@@ -12,9 +12,10 @@ import { Entry } from './entry.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { Forming } from './forming.ts'
 import { Gossip } from './gossip.ts'
-import { isGone, type Member, type MemberAddress } from './member.ts'
+import type { Member, MemberAddress } from './member.ts'
 import { NodeState } from './node-state.ts'
 import { OwnRecord } from './own-record.ts'
+import { PublishedView } from './published-view.ts'
 import { Receiver } from './receiver.ts'
 import { type ProtocolRules, protocolRules } from './rules.ts'
 import { Suspicions } from './suspicions.ts'
@@ -298,8 +299,7 @@ export class MembershipCore {
   #publish(nowMs: number): void {
     if (!this.isFormed) return
     this.#views += 1
-    const members = this.members().filter(({ state }) => !isGone(state))
-    this.#state.push({ kind: 'view', view: { number: this.#views, members } })
+    this.#state.push({ kind: 'view', view: new PublishedView(this.#views, this.#state) })
     if (nowMs - this.#persistedMs < persistPeriodMs) return
     this.#persistedMs = nowMs
     this.#state.persist()

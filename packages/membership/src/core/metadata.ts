@@ -3,6 +3,11 @@ import type { MetadataEntry, MetadataRun } from '../wire/statement.ts'
 /** Removed keys that a member keeps telling; beyond it a change is told from the beginning. */
 const removedMax = 64
 
+// Shared, for most members of a large cluster may have neither.
+const noTags: Readonly<Record<string, string>> = Object.freeze({})
+const noApplications: readonly string[] = Object.freeze([])
+const nothing: MetadataRun = { from: 0, to: 0, entries: [] }
+
 /**
  * Tags and applications of one member as versioned keys: a change travels as the keys that changed,
  * and a removed key stays known, so that an old statement does not bring it back. Immutable.
@@ -28,6 +33,7 @@ export class Metadata {
   }
 
   get tags(): Readonly<Record<string, string>> {
+    if (this.entries.length === 0) return noTags
     const tags: Record<string, string> = {}
     for (const { kind, key, value } of this.#sorted()) {
       if (kind !== 'tag' || value === null) continue
@@ -43,6 +49,7 @@ export class Metadata {
   }
 
   get applications(): readonly string[] {
+    if (this.entries.length === 0) return noApplications
     const found: string[] = []
     for (const { kind, key, value } of this.#sorted()) {
       if (kind === 'application' && value !== null) found.push(key)
@@ -52,6 +59,7 @@ export class Metadata {
 
   /** What has changed since a version; all of it for those who are too far behind. */
   after(version: number): MetadataRun {
+    if (this.version === 0) return nothing
     if (version < this.#floor || version === 0) {
       const entries = this.entries.filter(({ value }) => value !== null)
       return { from: 0, to: this.version, entries }

@@ -12,6 +12,8 @@ import { addressOf, Outbox } from './outbox.ts'
 import type { ProtocolRules } from './rules.ts'
 import { Timers } from './timers.ts'
 
+/** Arrivals that are told at once; of more, anti-entropy tells. */
+const arrivalsMax = 32
 /** Addresses in a snapshot. */
 const peersMax = 64
 
@@ -75,7 +77,9 @@ export class NodeState {
 
   /** Spreads all of a member. False when too much is waiting already. */
   tellRecord(entry: Entry, priority: Priority): boolean {
-    return this.news.tell(entry.nodeId, 'standing', priority, entry.record)
+    // Where hundreds join at once, each telling of each would cost more than comparing views.
+    if (priority === 'alive' && this.news.waiting('alive') >= arrivalsMax) return false
+    return this.news.tell(entry.nodeId, 'standing', priority, encodeStatement(entry.record))
   }
 
   /** Asks for the epoch, and where others are, to be kept. */

@@ -1,7 +1,7 @@
 import type { NodeId } from '@nodosum/kernel'
 import type { PacketBody } from '../wire/packet.ts'
 import { PacketWriter } from '../wire/packet-codec.ts'
-import type { ProtocolRange } from '../wire/statement.ts'
+import type { ProtocolRange, Statement } from '../wire/statement.ts'
 import type { MembershipCounters } from './counters.ts'
 import type { Dissemination } from './dissemination.ts'
 import type { Effect, PacketAddress } from './effects.ts'
@@ -79,7 +79,7 @@ export class Outbox {
   }
 
   /** A packet with what must be said and as much news as fits; what must be said goes first. */
-  send(to: Recipient, body: PacketBody, first: readonly Uint8Array[] = []): void {
+  send(to: Recipient, body: PacketBody, first: readonly Statement[] = []): void {
     this.#start(to, body)
     for (const statement of first) this.#writer.add(statement)
     // Who misses many answers also misses much of what is told, and others miss what it tells.
@@ -97,13 +97,13 @@ export class Outbox {
   sendAll(
     to: Recipient,
     body: PacketBody,
-    statements: readonly Uint8Array[],
+    statements: readonly Statement[],
     packetsMax: number,
   ): number {
     let sent = 0
     for (let packet = 0; packet < packetsMax && sent < statements.length; packet += 1) {
       this.#start(to, body)
-      while (sent < statements.length && this.#writer.add(statements[sent] as Uint8Array)) sent += 1
+      while (sent < statements.length && this.#writer.add(statements[sent] as Statement)) sent += 1
       this.#finish(to)
     }
     return sent

@@ -201,12 +201,12 @@ export class Receiver {
   }
 
   /** What the sender of a packet should hear first: that it is believed to be gone, or another. */
-  #corrections({ nodeId, bootTag }: Source): Uint8Array[] {
+  #corrections({ nodeId, bootTag }: Source): Statement[] {
     const entry = this.#state.table.get(nodeId)
     if (entry === undefined) return []
     if (entry.bootTag !== bootTag) return [entry.record]
     const isTrusted = entry.state === 'alive' || entry.state === 'draining'
-    return isTrusted ? [] : [encodeStatement(entry.stateStatement)]
+    return isTrusted ? [] : [entry.stateStatement]
   }
 
   #correct(nowMs: number, source: Source): void {

@@ -6,16 +6,16 @@ import type { Entry } from './entry.ts'
  */
 export class Ring {
   readonly #entries: Entry[] = []
-
-  get size(): number {
-    return this.#entries.length
-  }
+  /** Many may come before anybody asks for the order. */
+  #isSorted = true
 
   add(entry: Entry): void {
-    this.#entries.splice(this.#placeOf(entry), 0, entry)
+    this.#entries.push(entry)
+    this.#isSorted = this.#entries.length === 1
   }
 
   remove(entry: Entry): void {
+    this.#sort()
     const at = this.#placeOf(entry)
     if (this.#entries[at] === entry) this.#entries.splice(at, 1)
   }
@@ -30,18 +30,8 @@ export class Ring {
     return this.#walk(entry, count, -1)
   }
 
-  byHash(hash: number): Entry | undefined {
-    let [low, high] = [0, this.#entries.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#entries[middle] as Entry).hash < hash) low = middle + 1
-      else high = middle
-    }
-    const found = this.#entries[low]
-    return found?.hash === hash ? found : undefined
-  }
-
   #walk(entry: Entry, count: number, step: 1 | -1): Entry[] {
+    this.#sort()
     const size = this.#entries.length
     const found: Entry[] = []
     const place = this.#placeOf(entry)
@@ -54,6 +44,12 @@ export class Ring {
       at = (at + step + size) % size
     }
     return found
+  }
+
+  #sort(): void {
+    if (this.#isSorted) return
+    this.#entries.sort((a, b) => (isBefore(a, b) ? -1 : 1))
+    this.#isSorted = true
   }
 
   #placeOf(entry: Entry): number {

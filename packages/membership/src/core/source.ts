@@ -1,5 +1,5 @@
 import type { NodeId } from '@nodosum/kernel'
-import { encodeStatement } from '../wire/statement-codec.ts'
+import type { Statement } from '../wire/statement.ts'
 import type { PacketAddress } from './effects.ts'
 import type { Entry } from './entry.ts'
 
@@ -17,7 +17,7 @@ export class Source {
   readonly isRepair: boolean
   /** Whether it was told that it must not take part. */
   isRefused = false
-  readonly answers: Uint8Array[] = []
+  readonly answers: Statement[] = []
 
   constructor(options: {
     address: PacketAddress
@@ -39,12 +39,12 @@ export class Source {
     return nodeId === this.nodeId && bootTag === this.bootTag
   }
 
-  answer(bytes: Uint8Array): void {
-    if (this.answers.length < answersMax) this.answers.push(bytes)
+  answer(statement: Statement): void {
+    if (this.answers.length < answersMax) this.answers.push(statement)
   }
 
   /** Asks for a record, or for metadata after a version. */
   ask(nodeId: NodeId, metadataAfter: number | null): void {
-    this.answer(encodeStatement({ kind: 'need', nodeId, metadataAfter }))
+    this.answer({ kind: 'need', nodeId, metadataAfter })
   }
 }

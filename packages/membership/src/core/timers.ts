@@ -30,6 +30,8 @@ export class Timer {
 export class Timers {
   #created = 0
   readonly #heap: Timer[] = []
+  /** Those of one call of `run`; kept, for it is called all the time. */
+  readonly #due: Timer[] = []
 
   create(run: (nowMs: number) => void): Timer {
     this.#created += 1
@@ -43,7 +45,7 @@ export class Timers {
 
   /** Runs what is due, each at most once, in order; what they set anew waits for the next call. */
   run(nowMs: number): void {
-    const due: Timer[] = []
+    const due = this.#due
     for (
       let next = this.#heap[0];
       next !== undefined && next.dueMs <= nowMs;
@@ -52,10 +54,12 @@ export class Timers {
       this.remove(next)
       due.push(next)
     }
-    for (const timer of due) {
+    for (let at = 0; at < due.length; at += 1) {
+      const timer = due[at] as Timer
       // One of those before it may have set it again.
       if (!timer.isSet) timer.run(nowMs)
     }
+    due.length = 0
   }
 
   move(timer: Timer, dueMs: number): void {

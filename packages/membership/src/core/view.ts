@@ -34,7 +34,7 @@ export class ViewPublisher {
     this.#options = options.options
     this.#others = options.others
     this.#publish = options.publish
-    this.#timer = options.timers.create((nowMs) => this.#settle(nowMs))
+    this.#timer = options.timers.create((nowMs) => this.#late(nowMs))
   }
 
   /** Something that users see has changed. */
@@ -42,8 +42,7 @@ export class ViewPublisher {
     if (this.#changedMs === null) this.#firstMs = nowMs
     this.#changedMs = nowMs
     this.#agreed.clear()
-    const { viewQuietMs, viewDelayMaxMs } = this.#options
-    this.#timer.set(Math.min(nowMs + viewQuietMs, this.#firstMs + viewDelayMaxMs))
+    if (!this.#timer.isSet) this.#timer.set(this.#dueMs())
   }
 
   /** Another node has the same digest at this moment. */
@@ -51,6 +50,19 @@ export class ViewPublisher {
     if (this.#changedMs === null) return
     this.#agreed.add(nodeId)
     if (this.#agreed.size >= Math.min(agreementsNeeded, this.#others())) this.#settle(nowMs)
+  }
+
+  #dueMs(): number {
+    const { viewQuietMs, viewDelayMaxMs } = this.#options
+    return Math.min((this.#changedMs ?? 0) + viewQuietMs, this.#firstMs + viewDelayMaxMs)
+  }
+
+  /** The timer is not moved at each change, so it may be early. */
+  #late(nowMs: number): void {
+    if (this.#changedMs === null) return
+    const dueMs = this.#dueMs()
+    if (nowMs >= dueMs) this.#settle(nowMs)
+    else this.#timer.set(dueMs)
   }
 
   #settle(nowMs: number): void {

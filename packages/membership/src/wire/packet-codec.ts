@@ -10,7 +10,7 @@ import type {
   RefusalCode,
 } from './packet.ts'
 import type { Statement } from './statement.ts'
-import { decodeStatement } from './statement-codec.ts'
+import { decodeStatement, viewOfStatement } from './statement-codec.ts'
 
 const kinds: readonly PacketKind[] = [
   'ping',
@@ -55,9 +55,10 @@ export class PacketWriter {
   }
 
   /** False when the statement does not fit any more. */
-  add(statement: Uint8Array): boolean {
-    if (statement.length > this.room) return false
-    this.#writer.bytes(statement)
+  add(statement: Statement | Uint8Array): boolean {
+    const bytes = statement instanceof Uint8Array ? statement : viewOfStatement(statement)
+    if (bytes.length > this.room) return false
+    this.#writer.bytes(bytes)
     return true
   }
 

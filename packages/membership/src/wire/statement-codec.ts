@@ -30,6 +30,11 @@ const scratch = new ByteWriter({ initialBytes: packetBytesMax })
 
 /** The bytes of one statement, newly allocated. */
 export function encodeStatement(statement: Statement): Uint8Array {
+  return viewOfStatement(statement).slice()
+}
+
+/** The bytes of one statement, until the next one is encoded. */
+export function viewOfStatement(statement: Statement): Uint8Array {
   const writer = scratch
   writer.reset()
   const state = 'state' in statement ? states.indexOf(statement.state) : 0
@@ -68,7 +73,7 @@ export function encodeStatement(statement: Statement): Uint8Array {
     default:
       unreachable(statement)
   }
-  return writer.finish()
+  return writer.view()
 }
 
 /** As much of the changes, oldest first, as fits into so many bytes. */
