@@ -1,3 +1,4 @@
+export { closestKey } from './options/closest-key.ts'
 export {
   defineOptions,
   type OptionsOf,

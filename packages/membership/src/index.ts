@@ -1,4 +1,14 @@
-export type { Effect, Formation, PacketAddress, PacketCounters } from './core/effects.ts'
+export type { MembershipCounters } from './core/counters.ts'
+export { createMembershipCore } from './core/create-membership-core.ts'
+export type {
+  Admission,
+  Effect,
+  Formation,
+  MembershipSnapshot,
+  MembershipView,
+  PacketAddress,
+  Refusal,
+} from './core/effects.ts'
 export type {
   Incarnation,
   Member,
@@ -7,7 +17,8 @@ export type {
   MemberChangeKind,
   MemberState,
 } from './core/member.ts'
-export { MembershipCore } from './core/membership-core.ts'
+export type { MembershipCore, MembershipCoreOptions } from './core/membership-core.ts'
+export type { UserEvent } from './core/user-events.ts'
 export { MembershipService, type MembershipServiceOptions } from './driver/membership-service.ts'
 export { type MembershipOptions, membershipOptions } from './options.ts'
-export type { Discovery, PacketPort, Seal } from './ports.ts'
+export type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from './ports.ts'

@@ -6,10 +6,23 @@ export interface MembershipOptions {
   readonly probePeriodMs: number
   readonly probeTimeoutMs: number
   readonly indirectProbes: number
+  readonly watchPeriodMs: number
+  readonly watchers: number
   readonly suspicionMinMs: number
+  readonly suspicionMaxMultiple: number
+  readonly suspicionConfirmations: number
   readonly gossipPeriodMs: number
   readonly gossipFanout: number
+  readonly newsMax: number
   readonly syncPeriodMs: number
+  readonly syncQuietMs: number
+  readonly syncBytesPerSecond: number
+  readonly reconnectPeriodMs: number
+  readonly viewQuietMs: number
+  readonly viewDelayMaxMs: number
+  readonly quarantineMs: number
+  readonly quarantineMaxMs: number
+  readonly quarantineForgetMs: number
   readonly joinRetryMs: number
   readonly rememberFailedMs: number
   readonly membersMax: number
@@ -40,12 +53,39 @@ export const membershipOptions: OptionTable<MembershipOptions> = defineOptions({
       description: 'How many others are asked to probe.',
       source: 'memberlist DefaultLANConfig',
     }),
+    watchPeriodMs: duration({
+      default: 2_000,
+      min: 100,
+      max: 120_000,
+      description:
+        'How often the next member on the ring is probed, beside those in turn: bounds the time to the first probe of a dead one.',
+    }),
+    watchers: integer({
+      default: 5,
+      min: 1,
+      max: 16,
+      description: 'How many members before a suspect on the ring look for themselves.',
+    }),
     suspicionMinMs: duration({
       default: 3_500,
       min: 200,
       max: 600_000,
       description:
-        'Least time between suspicion and failure; times max(1, log10 n). A pause shorter than this kills nobody.',
+        'Least time between suspicion and failure, times the local health. A pause shorter than this kills nobody.',
+    }),
+    suspicionMaxMultiple: integer({
+      default: 6,
+      min: 1,
+      max: 100,
+      description: 'A suspicion that nobody confirms lasts this many times the least time.',
+      source: 'memberlist SuspicionMaxTimeoutMult',
+    }),
+    suspicionConfirmations: integer({
+      default: 3,
+      min: 0,
+      max: 3,
+      description: 'So many others shorten a suspicion to its least time.',
+      source: 'Lifeguard; memberlist takes 2',
     }),
     gossipPeriodMs: duration({
       default: 200,
@@ -61,12 +101,71 @@ export const membershipOptions: OptionTable<MembershipOptions> = defineOptions({
       description: 'To how many members at a time.',
       source: 'memberlist DefaultLANConfig',
     }),
+    newsMax: integer({
+      default: 512,
+      min: 16,
+      max: 65_536,
+      description:
+        'Statements that wait to be told, one for each member and kind. Beyond it anti-entropy brings them.',
+    }),
     syncPeriodMs: duration({
       default: 10_000,
       min: 500,
       max: 600_000,
       description:
-        'How often one member is asked for its whole view, and one failed member or seed is contacted, so that partitions heal.',
+        'Views that keep changing are compared this often all the same; and how often discovery is asked once joined.',
+    }),
+    syncQuietMs: duration({
+      default: 1_000,
+      min: 50,
+      max: 60_000,
+      description:
+        'A view that did not change for this long and differs from another is compared with it.',
+    }),
+    syncBytesPerSecond: integer({
+      default: 262_144,
+      min: 4_096,
+      max: 67_108_864,
+      description: 'What is served to others that compare views. Beyond it they ask somebody else.',
+    }),
+    reconnectPeriodMs: duration({
+      default: 10_000,
+      min: 500,
+      max: 600_000,
+      description: 'How often one failed member is contacted, so that partitions heal.',
+      source: 'ringpop: 3 / n every 30 s',
+    }),
+    viewQuietMs: duration({
+      default: 3_000,
+      min: 10,
+      max: 60_000,
+      description:
+        'A view is published once three others have the same one, or once it did not change for this long.',
+    }),
+    viewDelayMaxMs: duration({
+      default: 10_000,
+      min: 10,
+      max: 600_000,
+      description: 'A view that keeps changing is published after this long all the same.',
+    }),
+    quarantineMs: duration({
+      default: 60_000,
+      min: 0,
+      max: 86_400_000,
+      description:
+        'How long a member that failed and returned twice is not shown; doubles with each further return.',
+    }),
+    quarantineMaxMs: duration({
+      default: 1_800_000,
+      min: 0,
+      max: 86_400_000,
+      description: 'The longest quarantine.',
+    }),
+    quarantineForgetMs: duration({
+      default: 600_000,
+      min: 1_000,
+      max: 86_400_000,
+      description: 'A member that stays this long starts anew.',
     }),
     joinRetryMs: duration({
       default: 1_000,

@@ -1,4 +1,4 @@
-import type { PacketAddress } from './core/effects.ts'
+import type { MembershipSnapshot, PacketAddress } from './core/effects.ts'
 
 /** Sends and receives packets; the facade wires it to the UDP port. */
 export interface PacketPort {
@@ -20,4 +20,17 @@ export interface Discovery {
     /** Says why nothing was found. */
     readonly detail: string
   }>
+}
+
+/** Keeps what must survive a restart. */
+export interface SnapshotStore {
+  /** Undefined when nothing was kept. */
+  load(): Promise<MembershipSnapshot | undefined>
+  save(snapshot: MembershipSnapshot): Promise<void>
+}
+
+/** Knows how long the event loop of this process held things back. */
+export interface LoopDelay {
+  /** The longest delay since it was last asked, in milliseconds. */
+  takeMaxMs(): number
 }

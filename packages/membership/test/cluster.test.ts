@@ -19,7 +19,7 @@ describe('joining', () => {
 
   it('carries tags and applications to everybody', () => {
     const { cluster, nodes } = formed('tags', 5)
-    nodes[2]?.act((core) => core.setApplications(['orders', 'stock']))
+    nodes[2]?.act((core) => core.setApplications(cluster.scheduler.nowMs(), ['orders', 'stock']))
     const heard = (node: SimulatedNode): string =>
       String(node.core.members().find(({ nodeId }) => nodeId === 'n2')?.applications)
     cluster.scheduler.runUntil(() => nodes.every((node) => heard(node) === 'orders,stock'), 5_000)
@@ -163,7 +163,7 @@ describe('a node that leaves', () => {
 
   it('says before that it drains, and keeps answering', () => {
     const { cluster, nodes } = formed('drain', 5)
-    nodes[3]?.act((core) => core.drain())
+    nodes[3]?.act((core) => core.drain(cluster.scheduler.nowMs()))
     cluster.scheduler.runUntil(
       () => nodes.every((node) => node.stateOf('n3') === 'draining'),
       5_000,

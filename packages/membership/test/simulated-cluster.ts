@@ -14,9 +14,16 @@ import {
   simulatedNetwork,
   simulatedScheduler,
 } from '@nodosum/testkit'
-import type { Formation } from '../src/core/effects.ts'
+import type {
+  Admission,
+  Formation,
+  MembershipSnapshot,
+  MembershipView,
+  Refusal,
+} from '../src/core/effects.ts'
 import type { MemberChange, MemberState } from '../src/core/member.ts'
 import { MembershipCore } from '../src/core/membership-core.ts'
+import type { UserEvent } from '../src/core/user-events.ts'
 import { type MembershipOptions, membershipOptions } from '../src/options.ts'
 
 export interface SimulatedNodeOptions {
@@ -25,6 +32,8 @@ export interface SimulatedNodeOptions {
   readonly options?: Partial<MembershipOptions>
   readonly tags?: Record<string, string>
   readonly host?: string
+  readonly admit?: Admission
+  readonly protocol?: { readonly min: number; readonly max: number }
 }
 
 const port = 7_000
@@ -80,6 +89,10 @@ export class SimulatedNode {
   readonly host: string
   readonly core: MembershipCore
   readonly changes: MemberChange[] = []
+  readonly views: MembershipView[] = []
+  readonly events: UserEvent[] = []
+  readonly refusals: Refusal[] = []
+  snapshot: MembershipSnapshot | null = null
   isRunning = true
   isFormed = false
   hasConflict = false
@@ -106,6 +119,8 @@ export class SimulatedNode {
       options: membershipOptions.parse(options.options ?? {}),
       random,
       nowMs: cluster.scheduler.nowMs(),
+      ...(options.admit === undefined ? {} : { admit: options.admit }),
+      ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
     })
   }
 
@@ -138,7 +153,7 @@ export class SimulatedNode {
   }
 
   leave(): void {
-    this.core.leave()
+    this.core.leave(this.#cluster.scheduler.nowMs())
     this.#perform()
     this.kill()
   }
@@ -164,8 +179,10 @@ export class SimulatedNode {
 
   #look(): void {
     if (!this.isRunning) return
-    this.#whenAwake(this.#lateTimers, () => this.core.join(this.#cluster.seeds()))
-    const isAlone = this.core.members().length === 1 || !this.core.self.formed
+    this.#whenAwake(this.#lateTimers, () =>
+      this.core.join(this.#cluster.scheduler.nowMs(), this.#cluster.seeds()),
+    )
+    const isAlone = this.core.members().length === 1 || !this.core.isFormed
     this.#cluster.scheduler.after(isAlone ? 1_000 : 10_000, () => this.#look())
   }
 
@@ -185,11 +202,17 @@ export class SimulatedNode {
       if (effect.kind === 'send') this.#port.send(effect.bytes, effect.to)
       else if (effect.kind === 'change') this.changes.push(effect.change)
       else if (effect.kind === 'formed') this.isFormed = true
-      else this.hasConflict = true
+      else if (effect.kind === 'conflict') this.hasConflict = true
+      else if (effect.kind === 'view') this.views.push(effect.view)
+      else if (effect.kind === 'event') this.events.push(effect.event)
+      else if (effect.kind === 'persist') this.snapshot = effect.snapshot
+      else this.refusals.push(effect.refusal)
     }
     this.#timer?.cancel()
     const { scheduler } = this.#cluster
-    const delayMs = Math.max(1, this.core.nextDeadlineMs() - scheduler.nowMs())
+    const deadlineMs = this.core.nextDeadlineMs()
+    if (!Number.isFinite(deadlineMs)) return
+    const delayMs = Math.max(1, deadlineMs - scheduler.nowMs())
     this.#timer = scheduler.after(delayMs, () =>
       this.#whenAwake(this.#lateTimers, () => this.core.tick(scheduler.nowMs())),
     )

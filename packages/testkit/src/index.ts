@@ -1,9 +1,37 @@
+export {
+  type Fault,
+  type FaultKind,
+  type FaultTargets,
+  faultKinds,
+  inflict,
+  type PlannedFault,
+} from './faults.ts'
+export {
+  type CheckpointCheck,
+  InvariantChecks,
+  type StepCheck,
+  type Violation,
+} from './invariant-checks.ts'
+export type { LinkQuality } from './link-quality.ts'
+export { type Minimised, minimise } from './minimise.ts'
+export { randomFaults } from './random-faults.ts'
 export { settle } from './settle.ts'
 export { type SimulatedCertificate, simulatedIdentity } from './simulated-certificate.ts'
+export {
+  type DiskCounters,
+  type DiskWriteResult,
+  type SimulatedDisk,
+  simulatedDisk,
+} from './simulated-disk.ts'
+export {
+  type HostCounters,
+  SimulatedHost,
+  type SimulatedHostOptions,
+  type SimulatedProcess,
+} from './simulated-host.ts'
 export type { PathQuality, SimulatedLink } from './simulated-link.ts'
 export { type MeshCounters, SimulatedMesh, simulatedMesh, unkindPath } from './simulated-mesh.ts'
 export {
-  type LinkQuality,
   type NetworkCounters,
   type SimulatedAddress,
   type SimulatedNetwork,
@@ -16,3 +44,5 @@ export {
   simulatedScheduler,
 } from './simulated-scheduler.ts'
 export { SimulatedTransport, type SimulatedTransportOptions } from './simulated-transport.ts'
+export { Simulation, type SimulationOptions } from './simulation.ts'
+export { TraceHash } from './trace-hash.ts'

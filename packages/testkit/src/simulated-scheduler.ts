@@ -1,7 +1,11 @@
 import { invariant, type Scheduler, type TimerHandle } from '@nodosum/kernel'
 
-/** Most timers that one simulated second may fire: more is a loop without progress. */
-const timersPerRunMax = 10_000_000
+/** Most timers that one run may fire: more is a loop without progress. */
+const timersPerRunMax = 1_000_000_000
+/** Most timers that may fire at one moment: more is a loop in which no time passes. */
+const timersPerMomentMax = 10_000_000
+/** Cancelled timers are swept out once there are more of them than of others, and than this. */
+const cancelledKept = 1_024
 
 /** Time that moves only when told, for code that takes the kernel's `Scheduler`. */
 export interface SimulatedScheduler extends Scheduler {
@@ -21,13 +25,6 @@ export interface SimulatedScheduler extends Scheduler {
   runUntil(condition: () => boolean, limitMs: number): number
 }
 
-interface Timer extends TimerHandle {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
-  cancelled: boolean
-}
-
 /** How simulated time behaves. */
 export interface SimulatedSchedulerOptions {
   /** What the monotonic clock shows first, in milliseconds; default 0. */
@@ -45,15 +42,37 @@ export function simulatedScheduler(options: SimulatedSchedulerOptions = {}): Sim
   return new TimerHeap(options)
 }
 
+class Timer implements TimerHandle {
+  readonly atMs: number
+  readonly order: number
+  run: (() => void) | null
+  readonly #owner: TimerHeap
+
+  constructor(owner: TimerHeap, atMs: number, order: number, run: () => void) {
+    this.#owner = owner
+    this.atMs = atMs
+    this.order = order
+    this.run = run
+  }
+
+  cancel(): void {
+    if (this.run === null) return
+    // What it would have run must not stay in memory.
+    this.run = null
+    this.#owner.cancelled()
+  }
+}
+
 /** A binary heap of timers, ordered by time and then by creation. */
 class TimerHeap implements SimulatedScheduler {
   #nowMs: number
   #created = 0
   #live = 0
+  #atThisMoment = 0
   readonly #startMs: number
   readonly #wallStartMs: number
   readonly #turns: 'simulated' | 'real'
-  readonly #heap: Timer[] = []
+  #heap: Timer[] = []
 
   constructor(options: SimulatedSchedulerOptions) {
     this.#startMs = options.startMs ?? 0
@@ -75,18 +94,9 @@ class TimerHeap implements SimulatedScheduler {
   }
 
   after(delayMs: number, run: () => void): TimerHandle {
-    invariant(Number.isFinite(delayMs), `a timer needs a finite delay, not ${delayMs}`)
-    const timer: Timer = {
-      atMs: this.#nowMs + Math.max(0, delayMs),
-      order: this.#created++,
-      run,
-      cancelled: false,
-      cancel: () => {
-        if (timer.cancelled) return
-        timer.cancelled = true
-        this.#live -= 1
-      },
-    }
+    if (!Number.isFinite(delayMs)) invariant(false, `a timer needs a finite delay, not ${delayMs}`)
+    const atMs = delayMs > 0 ? this.#nowMs + delayMs : this.#nowMs
+    const timer = new Timer(this, atMs, this.#created++, run)
     this.#live += 1
     this.#push(timer)
     return timer
@@ -98,10 +108,16 @@ class TimerHeap implements SimulatedScheduler {
     return { cancel: () => clearImmediate(immediate) }
   }
 
+  cancelled(): void {
+    this.#live -= 1
+    const dead = this.#heap.length - this.#live
+    if (dead > cancelledKept && dead > this.#live) this.#sweep()
+  }
+
   runFor(durationMs: number): void {
     const untilMs = this.#nowMs + durationMs
     for (let fired = 0; this.#fireNext(untilMs); fired++) {
-      invariant(fired < timersPerRunMax, 'timers go on for ever without time passing')
+      invariant(fired < timersPerRunMax, 'timers go on for ever')
     }
     this.#nowMs = untilMs
   }
@@ -110,7 +126,7 @@ class TimerHeap implements SimulatedScheduler {
     const startedMs = this.#nowMs
     const untilMs = startedMs + limitMs
     for (let fired = 0; !condition(); fired++) {
-      invariant(fired < timersPerRunMax, 'timers go on for ever without time passing')
+      invariant(fired < timersPerRunMax, 'timers go on for ever')
       if (this.#fireNext(untilMs)) continue
       const why = this.#live === 0 ? 'no timer is left' : `${limitMs} ms have passed`
       throw new Error(`the condition does not hold and ${why} (now ${this.#nowMs} ms)`)
@@ -121,16 +137,25 @@ class TimerHeap implements SimulatedScheduler {
   /** False when nothing is due until then. */
   #fireNext(untilMs: number): boolean {
     for (;;) {
-      const [next] = this.#heap
+      const next = this.#heap[0]
       if (next === undefined || next.atMs > untilMs) return false
       this.#pop()
-      if (next.cancelled) continue
-      next.cancelled = true
+      const { run } = next
+      if (run === null) continue
+      next.run = null
       this.#live -= 1
-      this.#nowMs = Math.max(this.#nowMs, next.atMs)
-      next.run()
+      this.#atThisMoment = next.atMs > this.#nowMs ? 0 : this.#atThisMoment + 1
+      invariant(this.#atThisMoment < timersPerMomentMax, 'timers fire without time passing')
+      if (next.atMs > this.#nowMs) this.#nowMs = next.atMs
+      run()
       return true
     }
+  }
+
+  /** A sorted array is a heap, and the order in which timers fire does not depend on its shape. */
+  #sweep(): void {
+    this.#heap = this.#heap.filter(({ run }) => run !== null)
+    this.#heap.sort((a, b) => (isBefore(a, b) ? -1 : 1))
   }
 
   #push(timer: Timer): void {

@@ -110,7 +110,7 @@ describe('a simulated network', () => {
     send(1)
     scheduler.runFor(10)
     expect(heard).toEqual([])
-    expect(network.counters).toMatchObject({ sent: 1, blocked: 1 })
+    expect(network.counters).toMatchObject({ sent: 1, unreachable: 1 })
     const again: SimulatedPort = network.attach(b.address)
     expect(again.address).toEqual(b.address)
     expect(() => network.attach(b.address)).toThrow('in use')
@@ -123,5 +123,87 @@ describe('a simulated network', () => {
     buffer[0] = 2
     scheduler.runFor(10)
     expect(heard[0]?.bytes).toEqual([1])
+  })
+})
+
+describe('links of a simulated network', () => {
+  it('have their own quality in one direction, and lose it again', () => {
+    const { scheduler, network, heard, send } = twoHosts()
+    network.setLink('a', 'b', { delayMs: 50 })
+    network.setLink('b', 'a', { loss: 1 })
+    send(1)
+    network.setLink('a', 'b', null)
+    send(1)
+    scheduler.runFor(100)
+    expect(heard.map(({ atMs }) => atMs)).toEqual([1, 50])
+  })
+
+  it('are in series with what leaves a host and what enters another', () => {
+    const { scheduler, network, heard, send } = twoHosts({ delayMs: 10 })
+    network.setHost('a', 'egress', { delayMs: 100 })
+    network.setHost('b', 'ingress', { delayMs: 1_000, mtuBytes: 1 })
+    network.setHost('a', 'ingress', { loss: 1 })
+    network.setHost('b', 'egress', { loss: 1 })
+    send(1)
+    scheduler.runFor(2_000)
+    expect(heard.map(({ atMs }) => atMs)).toEqual([1_110])
+    network.setHost('a', 'egress', { loss: 0.5 })
+    network.setHost('b', 'ingress', { loss: 0.5 })
+    for (let round = 0; round < 100; round += 1) send(10)
+    expect(network.counters.lost).toBeGreaterThan(700)
+    expect(network.counters.lost).toBeLessThan(800)
+    network.setHost('a', 'egress', null)
+    network.setHost('b', 'ingress', null)
+    const { lost } = network.counters
+    send(10)
+    expect(network.counters.lost).toBe(lost)
+  })
+
+  it('hold the share of packets back that they are told, so that later ones overtake them', () => {
+    const { scheduler, network, heard, send } = twoHosts({ reordering: 0.3, reorderedByMs: 20 })
+    send(200)
+    scheduler.runFor(100)
+    const late = heard.filter(({ atMs }) => atMs === 21)
+    expect(network.counters.reordered).toBeGreaterThanOrEqual(late.length)
+    expect(late.length).toBeGreaterThan(30)
+    expect(late.length).toBeLessThan(90)
+  })
+
+  it('stay cut until each cut is mended', () => {
+    const { scheduler, network, heard, send } = twoHosts()
+    network.cut('a', 'b')
+    network.cut('a', 'b')
+    network.mend('a', 'b')
+    send(1)
+    network.mend('a', 'b')
+    send(1)
+    network.mend('a', 'b')
+    scheduler.runFor(10)
+    expect([heard.length, network.counters.blocked]).toEqual([1, 1])
+  })
+
+  it('are whole again when a partition is undone, unless another has replaced it', () => {
+    const { scheduler, network, heard, send } = twoHosts()
+    const undoFirst = network.partition(['a'], ['b'])
+    const undoSecond = network.partition(['a'], ['b'])
+    undoFirst()
+    send(1)
+    undoSecond()
+    send(1)
+    scheduler.runFor(10)
+    expect(heard).toHaveLength(1)
+  })
+
+  it('carry so many packets at once and drop the next, counted', () => {
+    const scheduler = simulatedScheduler()
+    const random = seededRandom('bound')
+    const network = simulatedNetwork({ scheduler, random, packetsInFlightMax: 10 })
+    const [a, b] = [network.attach({ host: 'a', port: 1 }), network.attach({ host: 'b', port: 1 })]
+    b.onPacket = () => undefined
+    for (let packet = 0; packet < 15; packet += 1) a.send(new Uint8Array(1), b.address)
+    scheduler.runFor(10)
+    a.send(new Uint8Array(1), b.address)
+    scheduler.runFor(10)
+    expect(network.counters).toMatchObject({ delivered: 11, overflowed: 5 })
   })
 })

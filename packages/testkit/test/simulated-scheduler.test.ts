@@ -97,3 +97,20 @@ describe('simulated time', () => {
     expect(() => simulatedScheduler().after(Number.NaN, () => undefined)).toThrow('finite')
   })
 })
+
+describe('many timers', () => {
+  it('that are cancelled do not stay in memory, and the others keep their order', () => {
+    const scheduler = simulatedScheduler()
+    const fired: number[] = []
+    const timers = Array.from({ length: 20_000 }, (_, index) =>
+      scheduler.after((index * 7_919) % 10_000, () => fired.push(scheduler.nowMs())),
+    )
+    timers.forEach((timer, index) => {
+      if (index % 10 !== 0) timer.cancel()
+    })
+    expect(scheduler.pendingTimers).toBe(2_000)
+    scheduler.runFor(10_000)
+    expect(fired).toHaveLength(2_000)
+    expect(fired).toEqual([...fired].sort((a, b) => a - b))
+  })
+})

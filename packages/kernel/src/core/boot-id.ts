@@ -11,8 +11,10 @@ export const bootIdBytes = 16
 
 const pattern = /^[0-9a-f]{32}$/
 
-const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
+const digits = '0123456789abcdef'
+/** The two character codes of each byte, one after the other. */
+const codesOfByte: readonly number[] = Array.from({ length: 512 }, (_, at) =>
+  digits.charCodeAt(at % 2 === 0 ? at >> 5 : (at >> 1) & 15),
 )
 
 /** Draws a new boot id. In production the random source must be a cryptographic one. */
@@ -29,7 +31,7 @@ export function isBootId(value: unknown): value is BootId {
 export function bootIdToBytes(id: BootId): Uint8Array {
   const bytes = new Uint8Array(bootIdBytes)
   for (let index = 0; index < bootIdBytes; index += 1) {
-    bytes[index] = Number.parseInt(id.slice(index * 2, index * 2 + 2), 16)
+    bytes[index] = (digitAt(id, index * 2) << 4) | digitAt(id, index * 2 + 1)
   }
   return bytes
 }
@@ -46,7 +48,16 @@ export function bootIdFromBytes(bytes: Uint8Array): BootId {
       `A boot id has ${bootIdBytes} bytes, got ${bytes.length}.`,
     )
   }
-  let text = ''
-  for (const byte of bytes) text += hexOfByte[byte]
-  return text as BootId
+  // In one piece: a text of parts would be kept as a tree of them.
+  const codes: number[] = []
+  for (const byte of bytes) {
+    codes.push(codesOfByte[byte * 2] as number, codesOfByte[byte * 2 + 1] as number)
+  }
+  return String.fromCharCode(...codes) as BootId
+}
+
+/** Of a lower-case hexadecimal digit. */
+function digitAt(id: BootId, at: number): number {
+  const code = id.charCodeAt(at)
+  return code < 0x3a ? code - 0x30 : code - 0x57
 }

@@ -28,6 +28,7 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_NO_TARGET'
     | 'ERR_NODOSUM_NOT_OWNER'
     | 'ERR_NODOSUM_JOIN_TIMEOUT'
+    | 'ERR_NODOSUM_JOIN_REFUSED'
     | 'ERR_NODOSUM_REQUEST_TIMEOUT'
     | 'ERR_NODOSUM_CANCELLED'
     | 'ERR_NODOSUM_DELIVERY_UNKNOWN'
@@ -88,6 +89,11 @@ export const errorCatalog: {
     'temporary',
     'The node neither found a formed cluster nor was allowed to form one in time.',
     'Check seeds, ports and gossip keys; for a new cluster set `join.expect` or `join.alone`.',
+  ),
+  ERR_NODOSUM_JOIN_REFUSED: entry(
+    'security',
+    'A member of the cluster does not admit this node.',
+    'The message says why; ask who runs the cluster.',
   ),
   ERR_NODOSUM_REQUEST_TIMEOUT: entry(
     'ambiguous',

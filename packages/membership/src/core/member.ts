@@ -10,7 +10,7 @@ export interface MemberAddress {
   readonly tcpPort: number
 }
 
-/** Orders statements about one node id; see `supersedes`. */
+/** Orders statements about one node id. */
 export interface Incarnation {
   /** Rises with each start of the node. */
   readonly epoch: number
@@ -18,7 +18,7 @@ export interface Incarnation {
   readonly counter: number
 }
 
-/** One statement about a member. */
+/** What one node believes of a member; never changes, a newer belief is another object. */
 export interface Member {
   readonly nodeId: NodeId
   readonly bootId: BootId
@@ -27,8 +27,6 @@ export interface Member {
   readonly state: MemberState
   readonly tags: Readonly<Record<string, string>>
   readonly applications: readonly string[]
-  /** Whether this member belongs to a cluster already, rather than still waiting for one. */
-  readonly formed: boolean
 }
 
 export type MemberChangeKind =
@@ -46,42 +44,31 @@ export interface MemberChange {
   readonly member: Member
 }
 
-const rank: Readonly<Record<MemberState, number>> = {
-  alive: 0,
-  draining: 0,
-  suspect: 1,
-  failed: 2,
-  left: 3,
+/** The part of a member that decides what a user sees happen. */
+export interface Appearance {
+  readonly bootId: BootId
+  readonly state: MemberState
+}
+
+/** Whether a member in this state takes part. */
+export function isGone(state: MemberState): boolean {
+  return state === 'failed' || state === 'left'
 }
 
 /**
- * Whether statement `a` replaces `b` about the same node: the later incarnation, and within one
- * incarnation the worse state, so that only the node itself can take an accusation back.
+ * What a user sees happen when `after` replaces `before`; null when nothing visible changed.
+ *
+ * @param updated whether addresses, tags or applications differ
  */
-export function supersedes(a: Member, b: Member): boolean {
-  if (a.incarnation.epoch !== b.incarnation.epoch) return a.incarnation.epoch > b.incarnation.epoch
-  if (a.incarnation.counter !== b.incarnation.counter) {
-    return a.incarnation.counter > b.incarnation.counter
-  }
-  return a.bootId === b.bootId && rank[a.state] > rank[b.state]
-}
-
-/** What a user sees happen when `after` replaces `before`; null when nothing visible changed. */
-export function changeKind(before: Member | undefined, after: Member): MemberChangeKind | null {
-  const gone = after.state === 'failed' || after.state === 'left'
+export function changeKind(
+  before: Appearance | undefined,
+  after: Appearance,
+  updated: boolean,
+): MemberChangeKind | null {
+  const gone = isGone(after.state)
   if (before === undefined) return gone ? null : 'joined'
-  const wasGone = before.state === 'failed' || before.state === 'left'
+  const wasGone = isGone(before.state)
   if (before.bootId !== after.bootId) return gone ? 'failed' : wasGone ? 'joined' : 'restarted'
-  if (before.state !== after.state) {
-    if (after.state === 'alive' && wasGone) return 'joined'
-    return after.state
-  }
-  return sameDescription(before, after) ? null : 'updated'
-}
-
-function sameDescription(a: Member, b: Member): boolean {
-  return (
-    JSON.stringify([a.addresses, a.tags, a.applications, a.formed]) ===
-    JSON.stringify([b.addresses, b.tags, b.applications, b.formed])
-  )
+  if (before.state !== after.state) return wasGone && !gone ? 'joined' : after.state
+  return updated && !gone ? 'updated' : null
 }

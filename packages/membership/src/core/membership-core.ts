@@ -1,393 +1,310 @@
-import { type BootId, type NodeId, type Random, unreachable } from '@nodosum/kernel'
+import type { BootId, NodeId, Random } from '@nodosum/kernel'
 import type { MembershipOptions } from '../options.ts'
-import { decodePacket, type Packet, type PacketKind } from '../wire/packet.ts'
-import { Dissemination } from './dissemination.ts'
-import type { Effect, Formation, PacketAddress, PacketCounters } from './effects.ts'
-import { HelpedProbes } from './helped-probes.ts'
-import {
-  changeKind,
-  type Member,
-  type MemberAddress,
-  type MemberState,
-  supersedes,
-} from './member.ts'
-import { addressOf, fixAddress } from './member-address.ts'
-import { MemberTable } from './member-table.ts'
-import { type Consequence, OwnRecord } from './own-record.ts'
-import { type Content, PacketAssembly } from './packet-assembly.ts'
-import { type Probe, ProbeCycle } from './probe-cycle.ts'
-import { suspicionMs } from './suspicion.ts'
+import { packetVersions } from '../wire/limits.ts'
+import type { MetadataEntry, ProtocolRange } from '../wire/statement.ts'
+import { encodeStatement } from '../wire/statement-codec.ts'
+import { AntiEntropy } from './anti-entropy.ts'
+import { Beliefs } from './beliefs.ts'
+import { estimateRttMs } from './coordinates.ts'
+import type { MembershipCounters } from './counters.ts'
+import type { Admission, Effect, Formation, MembershipSnapshot, PacketAddress } from './effects.ts'
+import { Entry } from './entry.ts'
+import { FailureDetector } from './failure-detector.ts'
+import { Forming } from './forming.ts'
+import { Gossip } from './gossip.ts'
+import type { Member, MemberAddress } from './member.ts'
+import { NodeState } from './node-state.ts'
+import { OwnRecord } from './own-record.ts'
+import { PublishedView } from './published-view.ts'
+import { Receiver } from './receiver.ts'
+import { type ProtocolRules, protocolRules } from './rules.ts'
+import { Suspicions } from './suspicions.ts'
+import { ViewPublisher } from './view.ts'
 
-/** A tick this late means that this process stood still, so it accuses nobody for what it missed. */
-const lateMs = 500
+/** What a core is made of; everything that it will ever know of the outside. */
+export interface MembershipCoreOptions {
+  readonly cluster: string
+  readonly nodeId: NodeId
+  readonly bootId: BootId
+  readonly addresses: readonly MemberAddress[]
+  readonly tags: Readonly<Record<string, string>>
+  readonly formation: Formation
+  readonly options: MembershipOptions
+  readonly random: Random
+  readonly nowMs: number
+  /** Who must not take part; everybody may unless told. */
+  readonly admit?: Admission
+  /** The versions of the packets that are spoken; default all that this code knows. */
+  readonly protocol?: ProtocolRange
+}
 
 /**
- * SWIM (Das, Gupta, Motivala, 2002) with suspicion, refutation and anti-entropy: who is in the
- * cluster, as one node sees it. Bytes and time in, effects out.
+ * SWIM (Das, Gupta, Motivala, 2002) with Lifeguard and anti-entropy: who is in the cluster, as one
+ * node sees it. Bytes and time in, effects out.
+ *
+ * After each input: `poll` until it is empty, then call `tick` no earlier than `nextDeadlineMs`.
+ * A tick that is late, doubled or early does no harm. After a pause of the process hand over the
+ * packets that waited before the tick.
  */
 export class MembershipCore {
-  readonly counters: PacketCounters = { malformed: 0, version: 0, otherCluster: 0, fromSelf: 0 }
-  #probe: Probe | null = null
-  #sequence = 0
-  #nextProbeMs: number
-  #nextGossipMs: number
-  #nextSyncMs: number
-  #aloneAtMs: number | null
   #closed = false
-  /** Added to the time of every suspicion that ran while this process stood still. */
-  #suspicionPausedMs = 0
-  readonly #cluster: string
-  readonly #options: MembershipOptions
-  readonly #formation: Formation
-  readonly #random: Random
-  readonly #self: OwnRecord
-  readonly #table: MemberTable
-  readonly #packets: PacketAssembly
-  readonly #cycle: ProbeCycle
-  readonly #news: Dissemination<NodeId, Member>
-  readonly #helping = new HelpedProbes()
-  /** Emptied by `poll` after each input, which adds at most a few for each member. */
-  readonly #effects: Effect[] = []
+  #persistedMs = Number.NEGATIVE_INFINITY
+  #views = 0
+  #eventSequence = 0
+  readonly #state: NodeState
+  readonly #own: OwnRecord
+  readonly #beliefs: Beliefs
+  readonly #suspicions: Suspicions
+  readonly #detector: FailureDetector
+  readonly #antiEntropy: AntiEntropy
+  readonly #gossip: Gossip
+  readonly #view: ViewPublisher
+  readonly #formation: Forming
+  readonly #receiver: Receiver
 
-  constructor(options: {
-    cluster: string
-    nodeId: NodeId
-    bootId: BootId
-    addresses: readonly MemberAddress[]
-    tags: Readonly<Record<string, string>>
-    formation: Formation
-    options: MembershipOptions
-    random: Random
-    nowMs: number
-  }) {
-    this.#cluster = options.cluster
-    this.#options = options.options
-    this.#formation = options.formation
-    this.#random = options.random.stream('targets')
-    this.#table = new MemberTable(options.options.membersMax)
-    this.#cycle = new ProbeCycle(options.random.stream('probes'))
-    this.#news = new Dissemination(options.options.membersMax)
-    const self: Member = {
+  /** @param rules what a simulation may break on purpose; the published entry does not offer it */
+  constructor(options: MembershipCoreOptions, rules: ProtocolRules = protocolRules) {
+    const { random, nowMs } = options
+    const protocol = options.protocol ?? packetVersions
+    const self = new Entry({
+      kind: 'record',
       nodeId: options.nodeId,
       bootId: options.bootId,
-      incarnation: { epoch: 1, counter: 0 },
-      addresses: options.addresses,
+      epoch: 1,
+      counter: 0,
       state: 'alive',
-      tags: options.tags,
-      applications: [],
-      formed: false,
-    }
-    this.#self = new OwnRecord(self, (statement) => this.#news.tell(self.nodeId, statement))
-    this.#packets = new PacketAssembly({
-      cluster: this.#cluster,
-      self: () => this.self,
-      table: this.#table,
-      news: this.#news,
+      protocol,
+      addresses: options.addresses,
+      metadataVersion: 0,
+      metadata: { from: 0, to: 0, entries: [] },
+      extension: new Uint8Array(0),
     })
-    const { nowMs } = options
-    this.#nextProbeMs = nowMs + options.options.probePeriodMs
-    this.#nextGossipMs = nowMs + options.options.gossipPeriodMs
-    this.#nextSyncMs = nowMs + options.options.syncPeriodMs
-    this.#aloneAtMs = options.formation.alone ? nowMs + options.options.joinRetryMs : null
+    self.metadata = self.metadata.changed('tag', Object.entries(options.tags))
+    const admit = options.admit ?? ((): null => null)
+    const state = new NodeState({ ...options, protocol, admit, self, rules })
+    this.#state = state
+    this.#own = new OwnRecord(state)
+    this.#suspicions = new Suspicions(state)
+    this.#view = new ViewPublisher({
+      timers: state.timers,
+      options: options.options,
+      others: () => state.table.present.length,
+      publish: (atMs) => this.#publish(atMs),
+    })
+    this.#beliefs = new Beliefs(state, this.#suspicions, this.#view)
+    const streams = { probes: random.stream('probes'), coordinates: random.stream('coordinates') }
+    this.#detector = new FailureDetector(state, this.#beliefs, streams)
+    this.#antiEntropy = new AntiEntropy(state, random.stream('sync'))
+    this.#gossip = new Gossip(state)
+    this.#formation = new Forming(state, options.formation, nowMs, this.#own)
+    this.#receiver = new Receiver({
+      state,
+      own: this.#own,
+      beliefs: this.#beliefs,
+      detector: this.#detector,
+      antiEntropy: this.#antiEntropy,
+      forming: this.#formation,
+    })
+    this.#connect()
+    this.#detector.start(nowMs)
+    this.#gossip.start(nowMs)
+    state.tellRecord(self, 'refutation')
   }
 
   get self(): Member {
-    return this.#self.member
+    return this.#state.self.member
+  }
+
+  /** Whether this node belongs to a cluster. */
+  get isFormed(): boolean {
+    return this.#state.outbox.formed
+  }
+
+  get counters(): Readonly<MembershipCounters> {
+    return this.#state.counters
+  }
+
+  /** Lifeguard's score: 0 is healthy, 7 the worst. */
+  get localHealth(): number {
+    return this.#state.health.score
+  }
+
+  /** Stands for the whole view: two nodes with equal digests have equal views. */
+  get digest(): number {
+    return this.#state.table.digest.root
+  }
+
+  /** What waits to be told, and how many are under suspicion: both are bounded. */
+  get backlog(): { readonly news: number; readonly suspects: number } {
+    return { news: this.#state.news.size, suspects: this.#suspicions.size }
   }
 
   /** Self first, then everybody that is remembered. */
   members(): Member[] {
-    return [this.self, ...this.#table.all()]
+    const members = [this.self]
+    for (const entry of this.#state.table.all()) members.push(entry.member)
+    return members
+  }
+
+  member(nodeId: string): Member | undefined {
+    if (nodeId === this.#state.self.nodeId) return this.self
+    return this.#state.table.get(nodeId as NodeId)?.member
+  }
+
+  /** The estimated round trip to a member; undefined when nothing of it was measured. */
+  rttMs(nodeId: string): number | undefined {
+    if (nodeId === this.#state.self.nodeId) return 0
+    const coordinate = this.#state.table.get(nodeId as NodeId)?.coordinate
+    if (coordinate === null || coordinate === undefined) return undefined
+    return estimateRttMs(this.#detector.coordinates.own, coordinate)
   }
 
   poll(): Effect | undefined {
-    return this.#effects.shift()
-  }
-
-  /** Asks these addresses who is there. */
-  join(addresses: readonly PacketAddress[]): void {
-    for (const address of addresses) this.#send('sync', address, {})
-    this.#form()
-  }
-
-  setApplications(applications: readonly string[]): void {
-    this.#self.say({ applications })
-  }
-
-  drain(): void {
-    this.#self.say({ state: 'draining' })
-  }
-
-  /** Says goodbye to everybody; nothing is sent afterwards. */
-  leave(): void {
-    if (this.#closed) return
-    this.#self.say({ state: 'left' })
-    for (const member of this.#table.present()) this.#sendTo('gossip', member, {})
-    this.#closed = true
-  }
-
-  handlePacket(nowMs: number, from: PacketAddress, bytes: Uint8Array): void {
-    if (this.#closed) return
-    const packet = decodePacket(bytes)
-    if (packet === 'malformed' || packet === 'version') {
-      this.counters[packet] += 1
-      return
-    }
-    if (packet.cluster !== this.#cluster) {
-      this.counters.otherCluster += 1
-      return
-    }
-    if (packet.fromBoot === this.self.bootId) {
-      this.counters.fromSelf += 1
-      return
-    }
-    // An unannounced restart is known by its bootId alone: only who is not us may speak as us.
-    for (const record of packet.records) this.#learn(nowMs, fixAddress(record, packet, from))
-    if (packet.from === this.self.nodeId) return this.#heardNamesake(from, packet)
-    this.#answer(nowMs, from, packet)
-    this.#form()
+    return this.#state.outbox.effects.poll()
   }
 
   /** When `tick` wants to be called. */
   nextDeadlineMs(): number {
-    let next = Math.min(this.#nextProbeMs, this.#nextGossipMs, this.#nextSyncMs)
-    if (this.#probe !== null) {
-      next = Math.min(next, this.#probe.indirectAtMs ?? this.#probe.failsAtMs)
-    }
-    if (this.#self.rivalUntilMs !== null) next = Math.min(next, this.#self.rivalUntilMs)
-    if (this.#aloneAtMs !== null) next = Math.min(next, this.#aloneAtMs)
-    return next
+    return this.#closed ? Number.POSITIVE_INFINITY : this.#state.timers.nextMs()
   }
 
   tick(nowMs: number): void {
     if (this.#closed) return
-    const lateness = nowMs - this.nextDeadlineMs()
-    if (lateness > lateMs) this.#stoodStill(nowMs, lateness)
-    if (this.#self.settleRival(nowMs)) this.#form()
-    if (this.#aloneAtMs !== null && nowMs >= this.#aloneAtMs) {
-      this.#aloneAtMs = null
-      if (this.#self.rivalUntilMs === null) this.#becomeFormed()
-      else this.#aloneAtMs = this.#self.rivalUntilMs + 1
+    const { rules, timers, counters, health } = this.#state
+    const latenessMs = nowMs - timers.nextMs()
+    if (rules.isStall(latenessMs)) {
+      counters.stalls += 1
+      health.stalled(latenessMs)
+      this.#detector.forgive(nowMs)
+      this.#suspicions.extend(nowMs, latenessMs)
     }
-    this.#tickProbe(nowMs)
-    this.#expireSuspects(nowMs)
-    if (nowMs >= this.#nextGossipMs) {
-      this.#nextGossipMs = nowMs + this.#options.gossipPeriodMs
-      this.#gossip()
-    }
-    if (nowMs >= this.#nextSyncMs) {
-      this.#nextSyncMs = nowMs + this.#options.syncPeriodMs
-      this.#sync()
-    }
+    timers.run(nowMs)
+    this.#gossip.arm(nowMs)
   }
 
-  /** Packets that waited in the socket come after this tick: give everybody their time again. */
-  #stoodStill(nowMs: number, lateness: number): void {
-    if (this.#probe !== null) this.#probe = null
-    this.#nextProbeMs = nowMs + this.#options.probePeriodMs
-    const waiting = this.#table.all().some(({ state }) => state === 'suspect')
-    if (waiting) this.#suspicionPausedMs += lateness
-  }
-
-  #tickProbe(nowMs: number): void {
-    const probe = this.#probe
-    if (probe !== null) {
-      if (probe.indirectAtMs !== null && nowMs >= probe.indirectAtMs) {
-        probe.indirectAtMs = null
-        this.#askOthers(probe)
-      }
-      if (nowMs >= probe.failsAtMs) {
-        this.#probe = null
-        const member = this.#table.get(probe.target)
-        if (member !== undefined) this.#accuse(nowMs, member, 'suspect')
-      }
+  /** Asks these addresses who is there; once formed only those where no member is known to be. */
+  join(nowMs: number, addresses: readonly PacketAddress[]): void {
+    if (this.#closed) return
+    const { outbox, protocol, self } = this.#state
+    for (const address of addresses) {
+      if (outbox.formed && this.#isMemberAt(address)) continue
+      outbox.send(address, { kind: 'join', protocol }, [self.record])
     }
-    if (nowMs < this.#nextProbeMs) return
-    this.#nextProbeMs = nowMs + this.#options.probePeriodMs
-    if (this.#probe !== null) return
-    const target = this.#cycle.next(this.#table.present())
-    if (target === undefined) return
-    const sequence = ++this.#sequence
-    const { probeTimeoutMs, probePeriodMs } = this.#options
-    this.#probe = {
-      target: target.nodeId,
-      sequence,
-      indirectAtMs: nowMs + Math.min(probeTimeoutMs, probePeriodMs),
-      failsAtMs: nowMs + Math.max(probePeriodMs, 2 * probeTimeoutMs),
+    this.#formation.consider(nowMs)
+  }
+
+  /** Replaces all tags; only what changed is told. */
+  setTags(nowMs: number, tags: Readonly<Record<string, string>>): void {
+    this.#describe(nowMs, 'tag', new Map(Object.entries(tags)))
+  }
+
+  /** Replaces the list of applications; only what changed is told. */
+  setApplications(nowMs: number, applications: readonly string[]): void {
+    this.#describe(nowMs, 'application', new Map(applications.map((id) => [id, ''])))
+  }
+
+  /** Tells all members, in the order of the calls; best effort, each at most once. */
+  emit(nowMs: number, name: string, payload: Uint8Array): void {
+    if (this.#closed) return
+    const { self, news, counters } = this.#state
+    this.#eventSequence += 1
+    counters.eventsSent += 1
+    const sequence = this.#eventSequence
+    const { nodeId, bootTag } = self
+    const event = { kind: 'event', nodeId, bootTag, sequence, name, payload } as const
+    news.tell(nodeId, `event ${sequence}`, 'event', encodeStatement(event))
+    this.#gossip.arm(nowMs)
+  }
+
+  /** Says that this node takes no new work and will leave. */
+  drain(nowMs: number): void {
+    if (this.#closed) return
+    this.#own.say(nowMs, 'draining', 'refutation')
+    this.#gossip.arm(nowMs)
+  }
+
+  /** Says goodbye; nothing is sent afterwards. */
+  leave(nowMs: number): void {
+    if (this.#closed) return
+    this.#own.say(nowMs, 'left', 'refutation')
+    this.#gossip.farewell()
+    this.#detector.stop()
+    this.#state.persist()
+    this.#closed = true
+  }
+
+  /** Authenticated bytes of this member arrived on a connection just now. */
+  linkActivity(nowMs: number, peer: string): void {
+    const entry = this.#state.table.get(peer as NodeId)
+    if (entry !== undefined) entry.linkActiveMs = nowMs
+  }
+
+  /** How long the event loop held things back lately. */
+  loopDelayed(delayMs: number): void {
+    this.#state.health.loopDelayed(delayMs)
+  }
+
+  /** What an earlier start of this node kept; also while running, since reading takes a while. */
+  restored(nowMs: number, snapshot: MembershipSnapshot): void {
+    if (this.#closed) return
+    this.#own.restore(nowMs, snapshot.epoch)
+    this.join(nowMs, snapshot.peers)
+  }
+
+  handlePacket(nowMs: number, from: PacketAddress, bytes: Uint8Array): void {
+    if (this.#closed) return
+    this.#receiver.receive(nowMs, from, bytes)
+    this.#gossip.arm(nowMs)
+  }
+
+  #connect(): void {
+    this.#own.onSettled = (nowMs) => this.#formation.consider(nowMs)
+    this.#beliefs.onArrived = (nowMs, entry) => {
+      this.#detector.cycle.add(entry)
+      this.#formation.consider(nowMs)
     }
-    // A suspect hears of the suspicion with the ping, so that it can deny it at once.
-    const about = target.state === 'suspect' ? [target] : []
-    this.#sendTo('ping', target, { probe: sequence, about })
-  }
-
-  #askOthers(probe: Probe): void {
-    const target = this.#table.get(probe.target)
-    const address = target === undefined ? undefined : addressOf(target)
-    if (target === undefined || address === undefined) return
-    const others = this.#table
-      .present()
-      .filter(({ nodeId, state }) => nodeId !== probe.target && state === 'alive')
-    for (const helper of this.#random.shuffle(others).slice(0, this.#options.indirectProbes)) {
-      const about = { probe: probe.sequence, target: target.nodeId, targetAddress: address }
-      this.#sendTo('pingRequest', helper, about)
+    this.#beliefs.onSuspected = (nowMs, entry) => this.#detector.confirm(nowMs, entry)
+    this.#beliefs.onFlood = (nowMs) => this.#antiEntropy.hurry(nowMs)
+    this.#beliefs.onRefused = (source, code, reason) => {
+      if (source.isRefused) return
+      source.isRefused = true
+      const { outbox, protocol } = this.#state
+      outbox.sendAll(source.address, { kind: 'refusal', code, protocol, reason }, [], 1)
     }
-  }
-
-  #expireSuspects(nowMs: number): void {
-    const size = this.#table.present().length + 1
-    const limit = suspicionMs(this.#options.suspicionMinMs, size) + this.#suspicionPausedMs
-    let suspects = 0
-    for (const member of this.#table.all()) {
-      if (member.state !== 'suspect') continue
-      if (nowMs - this.#table.sinceMs(member.nodeId) >= limit) this.#accuse(nowMs, member, 'failed')
-      else suspects += 1
-    }
-    if (suspects === 0) this.#suspicionPausedMs = 0
-    this.#table.forget(nowMs, this.#options.rememberFailedMs)
-  }
-
-  #gossip(): void {
-    if (this.#news.size === 0) return
-    const targets = this.#random.shuffle(this.#table.present())
-    for (const member of targets.slice(0, this.#options.gossipFanout)) {
-      this.#sendTo('gossip', member, {})
-    }
-  }
-
-  #sync(): void {
-    const member = this.#random.pick(this.#table.present())
-    if (member !== undefined) this.#sendTo('sync', member, {})
-    const failed = this.#random.pick(this.#table.failed())
-    if (failed !== undefined) this.#sendTo('sync', failed, { about: [failed] })
-  }
-
-  #answer(nowMs: number, from: PacketAddress, packet: Packet): void {
-    switch (packet.kind) {
-      case 'ping':
-        // An address can have a new tenant: who is not meant does not answer for another.
-        if (packet.target === this.self.nodeId) {
-          this.#send('ack', from, { probe: packet.probe, about: this.#about(packet.from) })
-        }
-        return
-      case 'ack':
-        if (this.#probe?.sequence === packet.probe && this.#isFrom(this.#probe.target, packet)) {
-          this.#probe = null
-        }
-        this.#forwardAck(packet)
-        return
-      case 'pingRequest':
-        this.#probeFor(nowMs, from, packet)
-        return
-      case 'sync':
-        this.#sendAll(from)
-        return
-      case 'gossip':
-        return
-      default:
-        unreachable(packet.kind)
+    this.#antiEntropy.onDisputed = (entry) => this.#detector.ask(entry)
+    this.#antiEntropy.onAgreed = (nowMs, nodeId) => this.#view.agreedWith(nowMs, nodeId)
+    this.#formation.onFormed = (nowMs) => {
+      this.#antiEntropy.hurry(nowMs)
+      this.#view.changed(nowMs)
     }
   }
 
-  /** Another process at the same address does not answer for a dead one. */
-  #isFrom(target: NodeId, packet: Packet): boolean {
-    return packet.from === target && packet.fromBoot === this.#table.get(target)?.bootId
+  #describe(nowMs: number, kind: MetadataEntry['kind'], values: ReadonlyMap<string, string>): void {
+    if (this.#closed) return
+    const { self } = this.#state
+    const removed = self.metadata.entries
+      .filter((entry) => entry.kind === kind && !values.has(entry.key))
+      .map(({ key }) => [key, null] as const)
+    this.#own.describe(nowMs, self.metadata.changed(kind, [...removed, ...values]))
+    this.#gossip.arm(nowMs)
   }
 
-  #probeFor(nowMs: number, from: PacketAddress, packet: Packet): void {
-    if (packet.targetAddress === null) return
-    const sequence = ++this.#sequence
-    const untilMs = nowMs + 2 * this.#options.probePeriodMs
-    const { probe, target } = packet
-    if (!this.#helping.start(nowMs, sequence, { to: from, probe, target, untilMs })) return
-    const about = { probe: sequence, target: packet.target }
-    this.#send('ping', packet.targetAddress, about)
+  #isMemberAt(address: PacketAddress): boolean {
+    const isThere = ({ host, udpPort }: MemberAddress): boolean =>
+      host === address.host && udpPort === address.port
+    const { self, table } = this.#state
+    return [self, ...table.present].some(({ addresses }) => addresses.some(isThere))
   }
 
-  #forwardAck(packet: Packet): void {
-    const helped = this.#helping.end(packet.probe, packet.from)
-    if (helped === undefined) return
-    // In the target's name, for the prober pairs an ack with whom it probed.
-    const member = this.#table.get(packet.from)
-    if (member === undefined) return
-    this.#push({
-      kind: 'send',
-      to: helped.to,
-      bytes: this.#packets.packet('ack', { probe: helped.probe, about: [member] }, member),
-    })
-  }
-
-  /** What the sender of a packet should hear first: that it is believed to be gone. */
-  #about(nodeId: NodeId): Member[] {
-    const member = this.#table.get(nodeId)
-    return member !== undefined && member.state !== 'alive' ? [member] : []
-  }
-
-  #learn(nowMs: number, record: Member): void {
-    if (record.nodeId === this.self.nodeId) return this.#follow(this.#self.learn(nowMs, record))
-    const before = this.#table.get(record.nodeId)
-    if (before !== undefined && !supersedes(record, before)) return
-    // Nobody needs to hear of somebody it never knew and who is gone; anti-entropy would not end.
-    if (before === undefined && (record.state === 'failed' || record.state === 'left')) return
-    this.#put(nowMs, record, before)
-  }
-
-  #put(nowMs: number, record: Member, before: Member | undefined): void {
-    if (!this.#table.put(record, nowMs)) return
-    this.#news.tell(record.nodeId, record)
-    const kind = changeKind(before, record)
-    if (kind !== null) this.#push({ kind: 'change', change: { kind, member: record } })
-  }
-
-  #follow(consequence: Consequence): void {
-    if (consequence.kind === 'ask') {
-      const about = { probe: ++this.#sequence, target: this.self.nodeId }
-      this.#send('ping', consequence.address, about)
-    } else if (consequence.kind === 'conflict') this.#push(consequence)
-  }
-
-  /** A packet of another process with this node's id, which is asked or asks whether it lives. */
-  #heardNamesake(from: PacketAddress, packet: Packet): void {
-    if (packet.kind === 'ping' && packet.target === this.self.nodeId) {
-      this.#send('ack', from, { probe: packet.probe })
-    }
-    if (packet.kind === 'ack') this.#follow(this.#self.rivalAnswered(packet.fromBoot))
-  }
-
-  #accuse(nowMs: number, member: Member, state: MemberState): void {
-    // A probe may fail after its target was declared failed, or has left: that is no news.
-    const accused = { ...member, state }
-    if (supersedes(accused, member)) this.#put(nowMs, accused, member)
-  }
-
-  #form(): void {
-    if (this.self.formed || this.#self.rivalUntilMs !== null) return
-    const present = this.#table.present()
-    const { expect } = this.#formation
-    const joined = present.some(({ formed }) => formed)
-    if (joined || (expect !== null && present.length + 1 >= expect)) this.#becomeFormed()
-  }
-
-  #becomeFormed(): void {
-    if (this.self.formed) return
-    this.#aloneAtMs = null
-    this.#self.say({ formed: true })
-    this.#push({ kind: 'formed' })
-  }
-
-  #sendAll(to: PacketAddress): void {
-    for (const bytes of this.#packets.everything()) this.#push({ kind: 'send', to, bytes })
-  }
-
-  #sendTo(kind: PacketKind, member: Member, what: Content): void {
-    const address = addressOf(member)
-    if (address !== undefined) this.#send(kind, address, { target: member.nodeId, ...what })
-  }
-
-  #send(kind: PacketKind, to: PacketAddress, what: Content): void {
-    this.#push({ kind: 'send', to, bytes: this.#packets.packet(kind, what) })
-  }
-
-  #push(effect: Effect): void {
-    this.#effects.push(effect)
+  #publish(nowMs: number): void {
+    if (!this.isFormed) return
+    this.#views += 1
+    this.#state.push({ kind: 'view', view: new PublishedView(this.#views, this.#state) })
+    if (nowMs - this.#persistedMs < persistPeriodMs) return
+    this.#persistedMs = nowMs
+    this.#state.persist()
   }
 }
+
+/** Where others are is kept this often at most. */
+const persistPeriodMs = 60_000

@@ -1,13 +1,18 @@
-import type { BootId } from '@nodosum/kernel'
+import { wireLimits } from '../wire/limits.ts'
+import type { RecordStatement, StateStatement } from '../wire/statement.ts'
+import { encodeStatement } from '../wire/statement-codec.ts'
+import type { Priority } from './dissemination.ts'
 import type { PacketAddress } from './effects.ts'
-import { type Member, supersedes } from './member.ts'
-import { addressOf, sameAddress } from './member-address.ts'
+import { bootTagOf } from './hash.ts'
+import { isGone, type MemberAddress, type MemberState } from './member.ts'
+import type { Metadata } from './metadata.ts'
+import type { NodeState } from './node-state.ts'
+import type { Timer } from './timers.ts'
 
-/** Another process that may be using this node's id: it has until then to answer. */
+/** Another process that may be using this node's id. */
 interface Rival {
-  readonly bootId: BootId
+  readonly bootTag: number
   readonly epoch: number
-  readonly untilMs: number
   readonly address: PacketAddress
 }
 
@@ -16,103 +21,159 @@ const rivalAnswersWithinMs = 1_500
 
 /** What follows from what another node says about this one. */
 export type Consequence =
-  | { readonly kind: 'nothing' }
-  /** Somebody with this id may live there: ping it. */
-  | { readonly kind: 'ask'; readonly address: PacketAddress }
-  /** Another living process uses this id. */
-  | { readonly kind: 'conflict'; readonly address: PacketAddress }
-
-const nothing: Consequence = { kind: 'nothing' }
+  | 'nothing'
+  /** The other one does not know this process yet: it gets the record. */
+  | 'inform'
+  /** Who that other process is must be asked. */
+  | 'need'
+  /** Somebody with this id may live at the rival's address: ping it. */
+  | 'ask'
 
 /** What this node says about itself, and how it takes what others say about it. */
 export class OwnRecord {
-  #member: Member
+  /** A rival did not answer: this node may go on. */
+  onSettled: (nowMs: number) => void = () => undefined
   #rival: Rival | null = null
-  /** Once it belongs to a cluster, a node does not give way to older processes with its id. */
-  #announced = false
-  readonly #tell: (statement: Member) => void
+  readonly #state: NodeState
+  readonly #rivalTimer: Timer
 
-  /** @param tell gets each new statement, to be spread. */
-  constructor(member: Member, tell: (statement: Member) => void) {
-    this.#member = member
-    this.#tell = tell
+  constructor(state: NodeState) {
+    this.#state = state
+    this.#rivalTimer = state.timers.create((nowMs) => this.#settle(nowMs))
   }
 
-  get member(): Member {
-    return this.#member
-  }
-
-  /** When it is clear whether another process uses this id; null while nobody asks. */
-  get rivalUntilMs(): number | null {
-    return this.#rival === null ? null : this.#rival.untilMs
+  get rival(): Rival | null {
+    return this.#rival
   }
 
   /** A new statement of this node about itself. */
-  say(what: Partial<Member>, above: number = this.#member.incarnation.counter): void {
-    const incarnation = { epoch: this.#member.incarnation.epoch, counter: above + 1 }
-    this.#member = { ...this.#member, ...what, incarnation }
-    if (this.#member.formed) this.#announced = true
-    this.#tell(this.#member)
+  say(nowMs: number, state: MemberState, priority: Priority, above?: number): void {
+    const { self, table } = this.#state
+    const counter = above ?? self.counter + 1
+    if (counter >= wireLimits.incarnation) return this.#exceed(nowMs, self.epoch)
+    table.change(self, nowMs, () => {
+      self.counter = counter
+      self.state = state
+    })
+    this.#state.tellState(self, priority)
   }
 
-  /** What another node says about this id: about this process, or about one with another boot. */
-  learn(nowMs: number, record: Member): Consequence {
-    if (record.bootId === this.#member.bootId) {
-      this.#deny(record)
-      return nothing
+  /** Tags or applications have changed: what is new is told. */
+  describe(nowMs: number, metadata: Metadata): void {
+    const { self, table, news } = this.#state
+    const before = self.metadata
+    if (metadata === before) return
+    table.change(self, nowMs, () => {
+      self.metadata = metadata
+    })
+    const run = metadata.after(before.version)
+    const statement = { kind: 'metadata', nodeId: self.nodeId, bootTag: self.bootTag } as const
+    news.tell(self.nodeId, 'metadata', 'metadata', encodeStatement({ ...statement, ...run }))
+  }
+
+  /** What another node believes about this id. */
+  learn(nowMs: number, statement: RecordStatement | StateStatement): Consequence {
+    const { self, rules } = this.#state
+    const bootTag = statement.kind === 'record' ? bootTagOf(statement.bootId) : statement.bootTag
+    if (bootTag === self.bootTag) {
+      this.#deny(nowMs, statement)
+      return 'nothing'
     }
-    const { epoch } = record.incarnation
-    if (epoch < this.#member.incarnation.epoch) return nothing
-    const address = addressOf(record)
-    const isGone = record.state === 'failed' || record.state === 'left'
-    if (isGone || address === undefined || sameAddress(address, this.#member.addresses)) {
+    const { epoch, counter, state } = statement
+    if (epoch < self.epoch) return 'inform'
+    if (!rules.isPlausible({ bootTag, epoch, counter, state }, self)) {
+      this.#state.counters.implausible += 1
+      return 'nothing'
+    }
+    if (isGone(state)) {
+      this.#exceed(nowMs, epoch)
+      return 'nothing'
+    }
+    if (statement.kind === 'state') return 'need'
+    return this.#meet(nowMs, statement, bootTag)
+  }
+
+  /** The process with this boot has answered a ping, or it speaks by itself. */
+  rivalSpoke(bootTag: number): void {
+    if (this.#rival?.bootTag !== bootTag) return
+    const { address } = this.#rival
+    this.#end()
+    this.#state.push({ kind: 'conflict', address })
+  }
+
+  /** An epoch from before the restart: this start exceeds it. */
+  restore(nowMs: number, epoch: number): void {
+    if (epoch >= this.#state.self.epoch) this.#exceed(nowMs, epoch)
+  }
+
+  /** The same id with another boot: a process that died without a word, or one that lives. */
+  #meet(nowMs: number, record: RecordStatement, bootTag: number): Consequence {
+    const { self, outbox } = this.#state
+    const [first] = record.addresses
+    if (first === undefined || sameAddress(record.addresses, self.addresses)) {
       // Nobody lives there, yet others believe that process until this one exceeds it; also when
       // this one formed a cluster by itself before it heard of them.
-      this.#exceed(epoch)
-      return nothing
+      this.#exceed(nowMs, record.epoch)
+      return 'nothing'
     }
-    if (this.#announced) {
+    const address = { host: first.host, port: first.udpPort }
+    if (outbox.formed) {
       // Another process has taken over while this one was away; an older one is long known.
-      const replaced = epoch > this.#member.incarnation.epoch
-      return replaced ? { kind: 'conflict', address } : nothing
+      const replaced = record.epoch > self.epoch
+      if (replaced) this.#state.push({ kind: 'conflict', address })
+      return replaced ? 'nothing' : 'inform'
     }
-    if (this.#rival !== null && this.#rival.epoch >= epoch) return nothing
-    // The same id with another boot: a process that died without a word, or one that lives.
-    const untilMs = nowMs + rivalAnswersWithinMs
-    this.#rival = { bootId: record.bootId, epoch, untilMs, address }
-    return { kind: 'ask', address }
+    if (this.#rival !== null && this.#rival.epoch >= record.epoch) return 'nothing'
+    this.#rival = { bootTag, epoch: record.epoch, address }
+    this.#rivalTimer.set(nowMs + rivalAnswersWithinMs)
+    return 'ask'
   }
 
-  /** The process with this boot has answered a ping. */
-  rivalAnswered(bootId: BootId): Consequence {
-    if (this.#rival?.bootId !== bootId) return nothing
-    const { address } = this.#rival
-    this.#rival = null
-    return { kind: 'conflict', address }
-  }
-
-  /** True when a rival's time is over: it is dead, and this node's epoch exceeds its own. */
-  settleRival(nowMs: number): boolean {
-    if (this.#rival === null || nowMs < this.#rival.untilMs) return false
+  /** A rival's time is over: it is dead, and this node's epoch exceeds its own. */
+  #settle(nowMs: number): void {
+    if (this.#rival === null) return
     const { epoch } = this.#rival
+    this.#end()
+    this.#exceed(nowMs, epoch)
+    this.onSettled(nowMs)
+  }
+
+  #end(): void {
     this.#rival = null
-    this.#exceed(epoch)
-    return true
+    this.#rivalTimer.cancel()
   }
 
   /** Only what is at least as new as what this node says of itself needs a denial. */
-  #deny(record: Member): void {
-    const own = this.#member
-    const { epoch, counter } = own.incarnation
-    const isSame = record.incarnation.epoch === epoch && record.incarnation.counter === counter
-    const isAccused = record.state !== own.state || !isSame
-    if (!isAccused || supersedes(own, record) || own.state === 'left') return
-    this.say({}, Math.max(record.incarnation.counter, counter))
+  #deny(nowMs: number, accused: RecordStatement | StateStatement): void {
+    const { self, rules, counters, health } = this.#state
+    const standing = { ...accused, bootTag: self.bootTag }
+    if (self.state === 'left' || accused.state === self.state) return
+    if (rules.supersedes(self, standing)) return
+    if (!rules.isPlausible(standing, self)) {
+      counters.implausible += 1
+      return
+    }
+    counters.refutations += 1
+    health.refuted()
+    const counter = rules.refutationCounter(accused.counter, self.counter)
+    this.say(nowMs, self.state, 'refutation', counter)
   }
 
-  #exceed(epoch: number): void {
-    if (epoch < this.#member.incarnation.epoch) return
-    this.#member = { ...this.#member, incarnation: { epoch: epoch + 1, counter: 0 } }
-    this.#tell(this.#member)
+  #exceed(nowMs: number, known: number): void {
+    const { self, table, rules } = this.#state
+    if (known < self.epoch) return
+    table.change(self, nowMs, () => {
+      self.epoch = rules.epochAbove(known)
+      self.counter = 0
+    })
+    this.#state.persist()
+    this.#state.tellRecord(self, 'refutation')
   }
+}
+
+/** Whether one of these addresses is one of the others. */
+function sameAddress(some: readonly MemberAddress[], others: readonly MemberAddress[]): boolean {
+  return some.some(({ host, udpPort }) =>
+    others.some((other) => other.host === host && other.udpPort === udpPort),
+  )
 }

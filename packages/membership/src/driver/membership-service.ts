@@ -7,12 +7,16 @@ import {
   type Scheduler,
   Supervisor,
   type TimerHandle,
+  unreachable,
 } from '@nodosum/kernel'
-import type { Effect, Formation } from '../core/effects.ts'
+import type { MembershipCounters } from '../core/counters.ts'
+import type { Admission, Effect, Formation, MembershipView, Refusal } from '../core/effects.ts'
 import type { Member, MemberAddress, MemberChange } from '../core/member.ts'
 import { MembershipCore } from '../core/membership-core.ts'
+import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
-import type { Discovery, PacketPort, Seal } from '../ports.ts'
+import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
+import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface MembershipServiceOptions {
   readonly cluster: string
@@ -24,6 +28,12 @@ export interface MembershipServiceOptions {
   readonly packets: PacketPort
   readonly seal: Seal
   readonly discovery: Discovery
+  /** Says why a member must not take part, or null; everybody may unless told. */
+  readonly admit?: Admission
+  /** Where the epoch is kept over restarts; without it a node learns it from the cluster. */
+  readonly snapshots?: SnapshotStore
+  /** How busy this process is; without it only late timers tell. */
+  readonly loopDelay?: LoopDelay
   readonly scheduler: Scheduler
   readonly random: Random
   readonly logger: Logger
@@ -38,6 +48,9 @@ export class MembershipService {
   readonly #settings: MembershipServiceOptions
   readonly #supervisor: Supervisor
   readonly #listeners = new Set<(change: MemberChange) => void>()
+  readonly #viewListeners = new Set<(view: MembershipView) => void>()
+  readonly #eventListeners = new Set<(event: UserEvent) => void>()
+  readonly #snapshots: SnapshotWriter | null
   readonly #abort = new AbortController()
   #timer: TimerHandle | null = null
   #lookup: TimerHandle | null = null
@@ -53,15 +66,19 @@ export class MembershipService {
     const { logger, scheduler } = settings
     this.#supervisor = new Supervisor({ logger, name: 'membership' })
     this.#core = new MembershipCore({ ...settings, nowMs: scheduler.nowMs() })
+    const { snapshots } = settings
+    this.#snapshots = snapshots ? new SnapshotWriter(snapshots, this.#supervisor) : null
   }
 
   /**
    * Starts to listen and to look for others; resolves once this node belongs to a formed cluster.
    *
-   * @throws `JOIN_TIMEOUT` after `timeoutMs`, `NODE_ID_CONFLICT`, `CANCELLED`. The caller closes.
+   * @throws `JOIN_TIMEOUT` after `timeoutMs`, `NODE_ID_CONFLICT`, `JOIN_REFUSED` when a member
+   *   does not admit this node, `VERSION_INCOMPATIBLE`, `CANCELLED`. The caller closes.
    */
   async start(options: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
     const { packets, seal, scheduler } = this.#settings
+    await this.#restore()
     packets.onPacket = this.#supervisor.guard('packet', (bytes, from) => {
       const opened = seal.open(bytes)
       if (opened === undefined) {
@@ -114,19 +131,70 @@ export class MembershipService {
     return () => this.#listeners.delete(guarded)
   }
 
+  /** Each published view: many changes at once show as one. */
+  onView(listener: (view: MembershipView) => void): () => void {
+    const guarded = this.#supervisor.guard('listener', listener)
+    this.#viewListeners.add(guarded)
+    return () => this.#viewListeners.delete(guarded)
+  }
+
+  /** News that a member's `emit` told everybody: in its order, each at most once. */
+  onEvent(listener: (event: UserEvent) => void): () => void {
+    const guarded = this.#supervisor.guard('listener', listener)
+    this.#eventListeners.add(guarded)
+    return () => this.#eventListeners.delete(guarded)
+  }
+
+  /** What the protocol has done so far. */
+  get counters(): Readonly<MembershipCounters> {
+    return this.#core.counters
+  }
+
+  /** 0 is healthy; up to 7, each stretches probes, timeouts and suspicions by one. */
+  get localHealth(): number {
+    return this.#core.localHealth
+  }
+
+  /** The estimated round trip to a member in milliseconds; undefined before one was measured. */
+  rttMs(nodeId: NodeId): number | undefined {
+    return this.#core.rttMs(nodeId)
+  }
+
+  /** Authenticated bytes of this member arrived on a connection: it lives. */
+  linkActivity(nodeId: NodeId): void {
+    this.#core.linkActivity(this.#nowMs, nodeId)
+  }
+
+  /**
+   * Tells all members something, best effort: what is lost is lost.
+   *
+   * @param name 1 to 64 bytes
+   * @param payload up to 512 bytes
+   * @throws ERR_NODOSUM_MESSAGE_TOO_LARGE
+   */
+  emit(name: string, payload: Uint8Array): void {
+    this.#core.emit(this.#nowMs, name, payload)
+    this.#perform()
+  }
+
+  setTags(tags: Readonly<Record<string, string>>): void {
+    this.#core.setTags(this.#nowMs, tags)
+    this.#perform()
+  }
+
   setApplications(applications: readonly string[]): void {
-    this.#core.setApplications(applications)
+    this.#core.setApplications(this.#nowMs, applications)
     this.#perform()
   }
 
   drain(): void {
-    this.#core.drain()
+    this.#core.drain(this.#nowMs)
     this.#perform()
   }
 
   /** Says goodbye, so that the others know at once and do not suspect. */
   leave(): void {
-    this.#core.leave()
+    this.#core.leave(this.#nowMs)
     this.#perform()
   }
 
@@ -139,6 +207,17 @@ export class MembershipService {
     this.#abort.abort()
     await this.#supervisor.close()
     this.#listeners.clear()
+    this.#viewListeners.clear()
+    this.#eventListeners.clear()
+  }
+
+  get #nowMs(): number {
+    return this.#settings.scheduler.nowMs()
+  }
+
+  async #restore(): Promise<void> {
+    const snapshot = await this.#snapshots?.load()
+    if (snapshot !== undefined && !this.#closed) this.#core.restored(this.#nowMs, snapshot)
   }
 
   readonly #tick = (): void => {
@@ -146,6 +225,8 @@ export class MembershipService {
     // Node runs timers before it reads sockets: what waited there may clear who seems silent.
     this.#settings.scheduler.immediate(() => {
       if (this.#closed) return
+      const delayMs = this.#settings.loopDelay?.takeMaxMs() ?? 0
+      if (delayMs > 0) this.#core.loopDelayed(delayMs)
       this.#core.tick(this.#settings.scheduler.nowMs())
       this.#perform()
     })
@@ -158,7 +239,10 @@ export class MembershipService {
     }
     this.#timer?.cancel()
     const { scheduler } = this.#settings
-    const delayMs = Math.max(1, this.#core.nextDeadlineMs() - scheduler.nowMs())
+    const deadlineMs = this.#core.nextDeadlineMs()
+    // Nothing is due any more after this node has left.
+    if (!Number.isFinite(deadlineMs)) return
+    const delayMs = Math.max(1, deadlineMs - scheduler.nowMs())
     this.#timer = scheduler.after(delayMs, this.#tick)
   }
 
@@ -177,14 +261,38 @@ export class MembershipService {
         else this.onConflict?.(error)
         return
       }
-      default: {
+      case 'refused':
+        return this.#refused(effect.refusal)
+      case 'change': {
         const { kind, member } = effect.change
         const level = kind === 'suspect' || kind === 'failed' ? 'warn' : 'info'
         const fields = { event: `member.${kind}`, peer_id: member.nodeId }
         logger[level](fields, `member ${member.nodeId}: ${kind}`)
         for (const listener of [...this.#listeners]) listener(effect.change)
+        return
       }
+      case 'view':
+        for (const listener of [...this.#viewListeners]) listener(effect.view)
+        return
+      case 'event':
+        for (const listener of [...this.#eventListeners]) listener(effect.event)
+        return
+      case 'persist':
+        return this.#snapshots?.save(effect.snapshot)
+      default:
+        unreachable(effect)
     }
+  }
+
+  /** One who refuses speaks for a cluster that this node may not enter. */
+  #refused({ code, reason, from }: Refusal): void {
+    const message = `${from} does not take this node in: ${reason}`
+    this.#settings.logger.warn({ event: 'join.refused', peer_id: from, code }, message)
+    this.#detail = message
+    if (code === 'full') return
+    const errorCode =
+      code === 'version' ? 'ERR_NODOSUM_VERSION_INCOMPATIBLE' : 'ERR_NODOSUM_JOIN_REFUSED'
+    this.#failed?.(new NodosumError(errorCode, message, { details: { from, reason } }))
   }
 
   /** Asks discovery while alone each `joinRetryMs`, later each `syncPeriodMs`, with jitter. */
@@ -195,7 +303,7 @@ export class MembershipService {
         const { addresses, detail } = await discovery.find(this.#abort.signal)
         this.#detail = detail
         if (this.#closed) return
-        this.#core.join(random.shuffle([...addresses]).slice(0, 16))
+        this.#core.join(this.#nowMs, random.shuffle([...addresses]).slice(0, 16))
         this.#perform()
       } catch (error) {
         if (this.#closed) return
@@ -203,7 +311,7 @@ export class MembershipService {
         throw error
       } finally {
         if (!this.#closed) {
-          const alone = this.#core.members().length === 1 || !this.#core.self.formed
+          const alone = this.#core.members().length === 1 || !this.#core.isFormed
           const periodMs = alone ? options.joinRetryMs : options.syncPeriodMs
           const delayMs = periodMs * (0.5 + random.float())
           this.#lookup = scheduler.after(delayMs, () => this.#look())

@@ -1,154 +1,88 @@
-import {
-  type BootId,
-  ByteReader,
-  ByteWriter,
-  bootIdFromBytes,
-  bootIdToBytes,
-  isNodeId,
-  type NodeId,
-} from '@nodosum/kernel'
-import type { Member, MemberAddress, MemberState } from '../core/member.ts'
+import type { NodeId } from '@nodosum/kernel'
+import type { ProtocolRange, Statement } from './statement.ts'
 
-/** The version of the packets; a receiver drops what it does not know. */
-export const packetVersion = 1
+/** A point in the space of round trips; all numbers in milliseconds except `error`. */
+export interface Coordinate {
+  readonly position: readonly number[]
+  /** What both directions of this node's own access add. */
+  readonly height: number
+  /** How far off the estimates are, relatively; 1.5 knows nothing. */
+  readonly error: number
+}
 
-/** The largest packet before it is sealed: fits any path once the seal's 49 bytes are added. */
-export const packetBytesMax = 1_150
+/** A hash that stands for a view: equal views have equal hashes. */
+export type Root = number
 
-export type PacketKind = 'ping' | 'ack' | 'pingRequest' | 'sync' | 'gossip'
+/** Why a node does not take part. */
+export type RefusalCode = 'version' | 'admission' | 'full'
 
-const kinds: readonly PacketKind[] = ['ping', 'ack', 'pingRequest', 'sync', 'gossip']
-const states: readonly MemberState[] = ['alive', 'suspect', 'failed', 'left', 'draining']
+/** What a packet is for; statements may follow each of them. */
+export type PacketBody =
+  | { readonly kind: 'ping'; readonly probe: number; readonly target: string; readonly root: Root }
+  | {
+      readonly kind: 'ack'
+      readonly probe: number
+      readonly root: Root
+      readonly coordinate: Coordinate | null
+    }
+  | { readonly kind: 'nack'; readonly probe: number }
+  | {
+      readonly kind: 'pingRequest'
+      readonly probe: number
+      readonly target: string
+      readonly host: string
+      readonly port: number
+    }
+  /** The target of a pingRequest has answered; said by the one who was asked. */
+  | {
+      readonly kind: 'indirectAck'
+      readonly probe: number
+      readonly target: string
+      readonly bootTag: number
+    }
+  | { readonly kind: 'gossip' }
+  | { readonly kind: 'join'; readonly protocol: ProtocolRange }
+  | { readonly kind: 'welcome'; readonly protocol: ProtocolRange; readonly root: Root }
+  | {
+      readonly kind: 'refusal'
+      readonly code: RefusalCode
+      readonly protocol: ProtocolRange
+      readonly reason: string
+    }
+  /** Anti-entropy, first step: one hash for each bucket of the sender's view. */
+  | { readonly kind: 'digest'; readonly root: Root; readonly buckets: Uint32Array }
+  /** Second step: all that the sender has in these of `bucketCount` buckets. */
+  | {
+      readonly kind: 'summary'
+      readonly bucketCount: number
+      readonly buckets: readonly number[]
+    }
+  /** Third step: what the other one lacks, and questions for what the sender lacks. */
+  | { readonly kind: 'repair' }
 
-/** Bounds of a member record on the wire. */
-export const recordLimits = { addresses: 4, tags: 32, applications: 256, textBytes: 256 } as const
+export type PacketKind = PacketBody['kind']
+
+export interface PacketHeader {
+  readonly version: number
+  /** Stands for the name of the cluster. */
+  readonly clusterHigh: number
+  readonly clusterLow: number
+  readonly from: NodeId
+  /** The first 32 bits of the sender's boot id. */
+  readonly fromBootTag: number
+  /** Whether the sender belongs to a cluster already. */
+  readonly formed: boolean
+}
 
 export interface Packet {
-  readonly kind: PacketKind
-  readonly cluster: string
-  /** Pairs an ack with its ping; 0 for kinds that need no answer. */
-  readonly probe: number
-  readonly from: NodeId
-  readonly fromBoot: BootId
-  /** Whom a ping is for, and whom a pingRequest asks about; empty otherwise. */
-  readonly target: string
-  /** Where a pingRequest's target is; null otherwise. */
-  readonly targetAddress: { readonly host: string; readonly port: number } | null
-  readonly records: readonly Member[]
+  readonly header: PacketHeader
+  readonly body: PacketBody
+  readonly statements: readonly Statement[]
 }
 
-/** What was wrong with a packet. */
-export type PacketProblem = 'version' | 'malformed'
-
-/** Starts a packet; records follow with `addRecord` until it says no. */
-export class PacketBuilder {
-  readonly #writer = new ByteWriter({ initialBytes: packetBytesMax })
-  #records = 0
-
-  constructor(packet: Omit<Packet, 'records'>) {
-    const writer = this.#writer
-    writer.u8(packetVersion)
-    writer.u8(kinds.indexOf(packet.kind))
-    writer.text(packet.cluster)
-    writer.varint(packet.probe)
-    writer.text(packet.from)
-    writer.bytes(bootIdToBytes(packet.fromBoot))
-    writer.text(packet.target)
-    writer.text(packet.targetAddress?.host ?? '')
-    writer.u16(packet.targetAddress?.port ?? 0)
-  }
-
-  get records(): number {
-    return this.#records
-  }
-
-  /** False when the record does not fit any more; an empty packet takes one of any size. */
-  addRecord(encoded: Uint8Array): boolean {
-    if (this.#records > 0 && this.#writer.length + encoded.length > packetBytesMax) return false
-    this.#writer.bytes(encoded)
-    this.#records += 1
-    return true
-  }
-
-  finish(): Uint8Array {
-    return this.#writer.finish()
-  }
-}
-
-export function encodeRecord(member: Member): Uint8Array {
-  const writer = new ByteWriter({ initialBytes: 256 })
-  writer.text(member.nodeId)
-  writer.bytes(bootIdToBytes(member.bootId))
-  writer.varint(member.incarnation.epoch)
-  writer.varint(member.incarnation.counter)
-  writer.u8(states.indexOf(member.state) | (member.formed ? 0x80 : 0))
-  writer.u8(member.addresses.length)
-  for (const address of member.addresses) {
-    writer.text(address.host)
-    writer.u16(address.udpPort)
-    writer.u16(address.tcpPort)
-  }
-  const tags = Object.entries(member.tags)
-  writer.u8(tags.length)
-  for (const [key, value] of tags) {
-    writer.text(key)
-    writer.text(value)
-  }
-  writer.u16(member.applications.length)
-  for (const application of member.applications) writer.text(application)
-  return writer.finish()
-}
-
-/** Never throws; whatever arrives gives a packet or a problem. */
-export function decodePacket(bytes: Uint8Array): Packet | PacketProblem {
-  const reader = new ByteReader(bytes)
-  if (reader.u8() !== packetVersion) return reader.failed ? 'malformed' : 'version'
-  const kind = kinds[reader.u8()]
-  const cluster = reader.text(64)
-  const probe = reader.varint()
-  const from = reader.text(64)
-  const boot = reader.bytes(16)
-  const target = reader.text(64)
-  const host = reader.text(64)
-  const port = reader.u16()
-  if (reader.failed || kind === undefined || !isNodeId(from)) return 'malformed'
-  const records: Member[] = []
-  while (reader.remaining > 0) {
-    const record = decodeRecord(reader)
-    if (record === null) return 'malformed'
-    records.push(record)
-  }
-  const targetAddress = host === '' ? null : { host, port }
-  const fromBoot = bootIdFromBytes(boot)
-  return { kind, cluster, probe, from, fromBoot, target, targetAddress, records }
-}
-
-function decodeRecord(reader: ByteReader): Member | null {
-  const nodeId = reader.text(64)
-  const boot = reader.bytes(16)
-  const incarnation = { epoch: reader.varint(), counter: reader.varint() }
-  const bits = reader.u8()
-  const state = states[bits & 0x7f]
-  const addresses: MemberAddress[] = []
-  const addressCount = reader.u8()
-  if (addressCount > recordLimits.addresses) return null
-  for (let at = 0; at < addressCount; at++) {
-    const host = reader.text(64)
-    addresses.push({ host, udpPort: reader.u16(), tcpPort: reader.u16() })
-  }
-  const tags: Record<string, string> = Object.create(null) as Record<string, string>
-  const tagCount = reader.u8()
-  if (tagCount > recordLimits.tags) return null
-  for (let at = 0; at < tagCount; at++) {
-    const key = reader.text(recordLimits.textBytes)
-    tags[key] = reader.text(recordLimits.textBytes)
-  }
-  const applications: string[] = []
-  const applicationCount = reader.u16()
-  if (applicationCount > recordLimits.applications) return null
-  for (let at = 0; at < applicationCount; at++) applications.push(reader.text(64))
-  if (reader.failed || state === undefined || !isNodeId(nodeId)) return null
-  const formed = (bits & 0x80) !== 0
-  const bootId = bootIdFromBytes(boot)
-  return { nodeId, bootId, incarnation, addresses, state, tags, applications, formed }
+/** Why bytes are no packet. */
+export interface PacketProblem {
+  readonly problem: 'version' | 'malformed'
+  /** The part that is wrong. */
+  readonly where: string
 }

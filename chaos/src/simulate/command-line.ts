@@ -1,0 +1,142 @@
+import { parseArgs } from 'node:util'
+import { closestKey } from '@nodosum/kernel/options'
+import { scenarios } from './scenarios/all.ts'
+import type { Scenario } from './step.ts'
+
+/** What the command was asked to do. */
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'planted-bugs'; readonly brief: boolean; readonly json: boolean }
+  | { readonly kind: 'gates'; readonly seed: number; readonly json: boolean }
+  | {
+      readonly kind: 'run'
+      readonly scenario: Scenario
+      readonly nodes: number
+      /** From the first to the last seed, both included. */
+      readonly seeds: { readonly first: number; readonly last: number }
+      /** Which removable steps happen; null: all. */
+      readonly keep: readonly number[] | null
+      /** How often each seed runs, to compare the traces. */
+      readonly repeat: number
+      /** Prints the steps and runs nothing. */
+      readonly print: boolean
+      readonly json: boolean
+    }
+
+/** The command line makes no sense; the message says what to do. */
+export class UsageError extends Error {}
+
+/** Most nodes of one run: what they believe of each other takes their number squared. */
+const nodesMax = 5_000
+const seedsMax = 1_000_000
+
+export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [--seed S | --seeds A..B] [--json]
+
+  --list           the scenarios
+  --gates          measures every published figure that is to be beaten; minutes
+  --planted-bugs   breaks the core in many ways, and shows that each is noticed; --brief: with
+                   seeds that are known to notice it
+  --scenario NAME  which one; its default number of nodes is in the list
+  --nodes N        how many nodes, up to ${nodesMax}
+  --seed S         default 1: the same seed gives the same run
+  --seeds A..B     many seeds; ends with how many failed, and which
+  --repeat N       runs each seed N times and compares the traces
+  --keep 0,3,7     only these of the steps that can be left out; a failure prints them
+  --print          the steps as data; runs nothing
+  --json           one JSON document instead of text
+
+Exit codes: 0 all is well, 1 an invariant was violated, 2 something that had to come true did not,
+3 the code threw, 64 the command line makes no sense.
+`
+
+/** @throws UsageError */
+export function parseCommandLine(args: readonly string[]): Command {
+  const flags = parseFlags(args)
+  if (flags.help) return { kind: 'help' }
+  if (flags.list) return { kind: 'list' }
+  const seeds = seedsOf(flags.seed, flags.seeds)
+  if (flags['planted-bugs']) {
+    return { kind: 'planted-bugs', brief: flags.brief, json: flags.json }
+  }
+  if (flags.gates) return { kind: 'gates', seed: seeds.first, json: flags.json }
+  const scenario = scenarioOf(flags.scenario)
+  const nodes =
+    flags.nodes === undefined
+      ? scenario.nodes
+      : number('--nodes', flags.nodes, scenario.nodesMin, nodesMax)
+  return {
+    kind: 'run',
+    scenario,
+    nodes,
+    seeds,
+    keep: flags.keep === undefined ? null : keepOf(flags.keep),
+    repeat: flags.repeat === undefined ? 1 : number('--repeat', flags.repeat, 2, 10_000),
+    print: flags.print,
+    json: flags.json,
+  }
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        help: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        gates: { type: 'boolean', default: false },
+        'planted-bugs': { type: 'boolean', default: false },
+        brief: { type: 'boolean', default: false },
+        scenario: { type: 'string' },
+        nodes: { type: 'string' },
+        seed: { type: 'string' },
+        seeds: { type: 'string' },
+        keep: { type: 'string' },
+        repeat: { type: 'string' },
+        print: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}; see --help`)
+  }
+}
+
+function scenarioOf(name: string | undefined): Scenario {
+  if (name === undefined) throw new UsageError('which scenario? --list names them')
+  const scenario = scenarios.get(name)
+  if (scenario !== undefined) return scenario
+  const close = closestKey(name, [...scenarios.keys()])
+  const hint = close === undefined ? '--list names them' : `did you mean '${close}'?`
+  throw new UsageError(`no scenario is called '${name}'; ${hint}`)
+}
+
+function seedsOf(
+  seed: string | undefined,
+  seeds: string | undefined,
+): { first: number; last: number } {
+  if (seed !== undefined && seeds !== undefined) {
+    throw new UsageError('--seed and --seeds exclude each other')
+  }
+  if (seeds === undefined) {
+    const one = number('--seed', seed ?? '1', 0, Number.MAX_SAFE_INTEGER)
+    return { first: one, last: one }
+  }
+  const [from, to, more] = seeds.split('..')
+  if (from === undefined || to === undefined || more !== undefined) {
+    throw new UsageError(`--seeds takes a range such as 1..100, not '${seeds}'`)
+  }
+  const first = number('--seeds', from, 0, Number.MAX_SAFE_INTEGER)
+  return { first, last: number('--seeds', to, first, first + seedsMax - 1) }
+}
+
+function keepOf(text: string): number[] {
+  if (text === 'none') return []
+  return text.split(',').map((part) => number('--keep', part, 0, 1_000_000))
+}
+
+function number(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not '${text}'`)
+}

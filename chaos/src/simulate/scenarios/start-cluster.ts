@@ -1,0 +1,26 @@
+import type { Step } from '../step.ts'
+
+/** Twenty a second, as a deployment starts them; all at once is what `bootstrap` is about. */
+const startEveryMs = 50
+
+/** What most scenarios begin with: a cluster in which everybody knows everybody. */
+export function startCluster(hosts: readonly string[]): Step[] {
+  const overMs = hosts.length * startEveryMs
+  return [
+    { do: 'start', hosts, overMs, alone: hosts.slice(0, 1) },
+    { do: 'await', until: { kind: 'converged' }, withinMs: 60_000 },
+    { do: 'run', forMs: 5_000 },
+    { do: 'measure' },
+  ]
+}
+
+/** What most scenarios end with: everything is repaired, and all views become the truth. */
+export function healAndConverge(hosts: readonly string[], withinMs: number): Step[] {
+  return [
+    { do: 'heal' },
+    { do: 'restart', hosts },
+    { do: 'await', until: { kind: 'converged' }, withinMs },
+    { do: 'run', forMs: 15_000 },
+    { do: 'await', until: { kind: 'agreed' }, withinMs: 15_000 },
+  ]
+}

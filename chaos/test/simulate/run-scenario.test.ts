@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { narrowDown } from '../../src/simulate/explore.ts'
+import { type RunResult, runScenario } from '../../src/simulate/run-scenario.ts'
+import { scenarios } from '../../src/simulate/scenarios/all.ts'
+import { startCluster } from '../../src/simulate/scenarios/start-cluster.ts'
+import type { Scenario, Step } from '../../src/simulate/step.ts'
+
+function scenario(name: string): Scenario {
+  const found = scenarios.get(name)
+  if (found === undefined) throw new Error(`no scenario ${name}`)
+  return found
+}
+
+function broken(name: string, ...steps: Step[]): Scenario {
+  return {
+    name,
+    summary: '',
+    nodes: 5,
+    nodesMin: 3,
+    steps: ({ hosts }) => [...startCluster(hosts), ...steps],
+  }
+}
+
+function run(name: string, nodes: number, seed: number): RunResult {
+  return runScenario({ scenario: scenario(name), nodes, seed })
+}
+
+describe('every scenario', () => {
+  it.each([...scenarios.keys()])('%s holds with twelve nodes', (name) => {
+    const result = run(name, 12, 1)
+    expect(result.violations).toEqual([])
+    expect(result.outcome).toBe('ok')
+    expect(result.metrics.meanBytesPerSecondPerNode).toBeGreaterThan(100)
+    expect(result.metrics.maxBytesPerSecondPerNode).toBeGreaterThan(100)
+  })
+})
+
+describe('random faults', () => {
+  it('kill nobody who is healthy, and end in one view, for thirty seeds', () => {
+    const failed = Array.from({ length: 30 }, (_, index) => run('swarm', 6, index + 1)).filter(
+      ({ outcome }) => outcome !== 'ok',
+    )
+    expect(failed.map(({ seed, violations }) => ({ seed, violations }))).toEqual([])
+  })
+})
+
+describe('a run', () => {
+  it('is the same a hundred times for one seed, and another for another', () => {
+    const hashes = Array.from({ length: 100 }, () => run('quick-restart', 4, 5).traceHash)
+    expect(new Set(hashes).size).toBe(1)
+    expect(run('quick-restart', 4, 6).traceHash).not.toBe(hashes[0])
+  })
+
+  it('measures how long it takes until all know each other, and until all know of a crash', () => {
+    const { metrics } = run('bootstrap', 20, 1)
+    expect(metrics.convergedMs).toBeGreaterThan(0)
+    expect(metrics.convergedMs).toBeLessThan(10_000)
+    const crash = run('crash', 20, 1).metrics
+    expect(crash.crashes).toBe(1)
+    expect(crash.detectedEverywhereP50Ms).toBeGreaterThan(3_500)
+    expect(crash.detectedEverywhereP99Ms).toBeLessThan(15_000)
+    expect(crash.falseDeaths).toBe(0)
+  })
+})
+
+describe('a run that fails', () => {
+  const pause = (host: string, forMs: number, excuses?: string[]): Step => ({
+    do: 'fault',
+    fault: { kind: 'pause', hosts: [host] },
+    forMs,
+    ...(excuses && { excuses }),
+  })
+
+  it('is a violation when a node is declared dead that nothing excuses', () => {
+    const bad = broken('unexcused', pause('n2', 60_000, []), { do: 'run', forMs: 30_000 })
+    const result = runScenario({ scenario: bad, nodes: 5, seed: 1 })
+    expect(result.outcome).toBe('violation')
+    expect(result.violations[0]).toMatchObject({
+      invariant: 'a healthy node is never declared dead',
+      detail: expect.stringContaining('declares n2 dead'),
+    })
+  })
+
+  it('is a lack of liveness when something does not come true', () => {
+    const bad = broken('too-early', pause('n2', 60_000), {
+      do: 'await',
+      until: { kind: 'failed', hosts: ['n2'] },
+      withinMs: 1_000,
+    })
+    const result = runScenario({ scenario: bad, nodes: 5, seed: 1 })
+    expect(result.outcome).toBe('liveness')
+    expect(result.violations[0]?.detail).toContain('"failed"')
+  })
+
+  it('is a crash when the code throws', () => {
+    const bad = broken('throws', pause('nobody', 1_000))
+    const result = runScenario({ scenario: bad, nodes: 5, seed: 1 })
+    expect(result.outcome).toBe('crash')
+    expect(result.violations[0]?.detail).toContain("no host is called 'nobody'")
+  })
+
+  it('is narrowed down to what it needs, with the command that runs it again', () => {
+    const bad = broken(
+      'narrow',
+      pause('n1', 1_000),
+      { do: 'run', forMs: 2_000 },
+      { do: 'drain', hosts: ['n4'] },
+      pause('n3', 2_000),
+      pause('n2', 60_000, []),
+      { do: 'run', forMs: 30_000 },
+      pause('n1', 1_000),
+      { do: 'run', forMs: 5_000 },
+    )
+    const result = runScenario({ scenario: bad, nodes: 5, seed: 7 })
+    const failure = narrowDown(bad, result)
+    expect(failure.keep).toEqual([3])
+    expect(failure.steps).toEqual([pause('n2', 60_000, [])])
+    expect(failure.isMinimal).toBe(true)
+    expect(failure.replay).toBe('npm run simulate -- --scenario narrow --nodes 5 --seed 7 --keep 3')
+    const again = runScenario({ scenario: bad, nodes: 5, seed: 7, keep: failure.keep })
+    expect(again.violations[0]?.invariant).toBe(result.violations[0]?.invariant)
+  })
+})

@@ -1,0 +1,72 @@
+import type { Entry } from './entry.ts'
+import type { NodeState } from './node-state.ts'
+import { Suspicion } from './suspicion.ts'
+
+/** All suspicions of this node: they begin, gain accusers, and end in silence or in a denial. */
+export class Suspicions {
+  /** A suspicion was not denied in time. */
+  onExpired: (nowMs: number, entry: Entry) => void = () => undefined
+  readonly #state: NodeState
+  readonly #suspects = new Set<Entry>()
+
+  constructor(state: NodeState) {
+    this.#state = state
+  }
+
+  get size(): number {
+    return this.#suspects.size
+  }
+
+  start(nowMs: number, entry: Entry, accusers: readonly number[]): void {
+    this.end(entry)
+    const timer = this.#state.timers.create((atMs) => this.onExpired(atMs, entry))
+    entry.suspicion = new Suspicion(nowMs, accusers, timer)
+    this.#suspects.add(entry)
+    this.#state.counters.suspicions += 1
+    this.#arm(entry.suspicion)
+  }
+
+  /** True when one of these accusers is new. */
+  confirm(entry: Entry, accusers: readonly number[]): boolean {
+    const { suspicion } = entry
+    if (suspicion === null || !suspicion.confirm(accusers, this.#state.rules)) return false
+    this.#state.counters.confirmations += 1
+    this.#arm(suspicion)
+    return true
+  }
+
+  /** Others know for certain: only the minimum is left to deny it. */
+  settle(entry: Entry): void {
+    entry.suspicion?.arm(this.#limits().minMs)
+  }
+
+  end(entry: Entry): void {
+    entry.suspicion?.end()
+    entry.suspicion = null
+    this.#suspects.delete(entry)
+  }
+
+  /** This process stood still and could not hear denials: they get their time again. */
+  extend(nowMs: number, byMs: number): void {
+    for (const entry of this.#suspects) {
+      const { suspicion } = entry
+      if (suspicion === null) continue
+      suspicion.graceMs += Math.min(byMs, Math.max(0, nowMs - suspicion.startedMs))
+      this.#arm(suspicion)
+    }
+  }
+
+  #arm(suspicion: Suspicion): void {
+    const { rules, options, table } = this.#state
+    const needed = rules.confirmationsNeeded(options.suspicionConfirmations, table.size)
+    const confirmations = Math.min(needed, suspicion.accusers.length - 1)
+    suspicion.arm(rules.suspicionMs(this.#limits(), Math.max(0, confirmations), needed))
+  }
+
+  /** A node that doubts itself gives others more time. */
+  #limits(): { minMs: number; maxMs: number } {
+    const { options, health } = this.#state
+    const minMs = options.suspicionMinMs * health.multiplier
+    return { minMs, maxMs: minMs * options.suspicionMaxMultiple }
+  }
+}
