@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type { native } from '@matrixai/quic'
 import { bindUdpPort, type HostPort } from '@nodosum/transport'
 import type { EngineConnection } from '../src/ports.ts'
+
+type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']>
 
 /** A dialer without our driver: it can leave out its certificate, or never answer. */
 export interface RawClient {
@@ -20,7 +23,7 @@ export interface RawClientOptions {
   readonly isMute?: boolean
 }
 
-export async function rawDial(remote: HostPort, options: RawClientOptions): Promise<RawClient> {
+export async function rawConfig(options: RawClientOptions): Promise<Config> {
   const { native } = await import('@matrixai/quic')
   const { certificatePem, keyPem } = options
   const config = native.quiche.Config.withBoringSslCtx(
@@ -39,6 +42,12 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   config.setApplicationProtosWireFormat(
     Buffer.concat([Buffer.of(options.protocol.length), Buffer.from(options.protocol)]),
   )
+  return config
+}
+
+export async function rawDial(remote: HostPort, options: RawClientOptions): Promise<RawClient> {
+  const { native } = await import('@matrixai/quic')
+  const config = await rawConfig(options)
   const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
   const engine = native.quiche.Connection.connect(
     null,

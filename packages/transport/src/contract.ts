@@ -5,8 +5,41 @@
  * A byte stream is push-based and synchronous, because that is what is fast. Every callback is
  * called from the event loop, one at a time; a callback that throws ends its connection and
  * nothing else.
+ *
+ * `@nodosum/transport/conformance` holds a clause for each promise made here.
  */
 import type { NodeId, NodosumError } from '@nodosum/kernel'
+
+/** Largest code of a stream reset or of a close: HTTP/2 carries 32 bits, so nobody gets more. */
+export const codeMax: number = 0xffff_ffff
+
+/** Longest text of a close, in bytes of UTF-8: it must fit into one packet. */
+export const closeReasonBytesMax = 128
+
+/** Pings of one connection that may wait for their answer at once; one more is refused. */
+export const outstandingPingsMax = 16
+
+/** The limits that every transport has, as options under these names. */
+export interface TransportLimits {
+  /** Connections of this node, dialed and accepted, also those still in their handshake. */
+  readonly connectionsMax: number
+  /** Streams of one connection at once, opened by either end. */
+  readonly streamsMax: number
+  /** Bytes that a peer may send on one stream beyond what `onData` has taken. */
+  readonly streamWindowBytes: number
+  /** Queued bytes of one stream above which `write` returns false. */
+  readonly streamBufferBytes: number
+  /** Queued bytes of one stream at which it is reset, since its writer ignores `false`. */
+  readonly streamBufferBytesMax: number
+  /** Silence of the peer after which a connection is lost, in milliseconds. */
+  readonly idleTimeoutMs: number
+  /** Silence after which the peer is asked for a sign of life; at most half of `idleTimeoutMs`. */
+  readonly keepAliveMs: number
+  /** From the start of a handshake, dialed or accepted, to its end at the latest, milliseconds. */
+  readonly connectTimeoutMs: number
+  /** How long `close` waits until the peer has what was written, in milliseconds. */
+  readonly closeTimeoutMs: number
+}
 
 /** One end of a network path. */
 export interface HostPort {
@@ -38,37 +71,46 @@ export type VerifyPeer = (chainDer: readonly Uint8Array[]) => PeerIdentity
 
 /** Why a connection ended. */
 export interface CloseReason {
-  /** 0 is orderly; the rest is the closer's number, 0 to 2^53-1. */
+  /** 0 is orderly, and also what is given when nobody said one; else the closer's, to 2^32-1. */
   readonly code: number
   /** At most 128 bytes of UTF-8; empty when nobody said anything. */
   readonly reason: string
   /** True when the peer decided, false when this end did (also by its timers). */
   readonly remote: boolean
-  /** Null after an orderly close of either side, else what went wrong. */
+  /**
+   * Null at the end that closed, whatever its code, and after a close of the peer with code 0.
+   * Else what went wrong: a close of the peer with another code and a death of the peer or of the
+   * network are ERR_NODOSUM_CONNECTION_LOST, a refused certificate has the code of its refusal.
+   */
   readonly error: NodosumError | null
 }
 
-/** An ordered, reliable lane of bytes in both directions, with its own flow control. */
+/**
+ * An ordered, reliable lane of bytes in both directions, with its own flow control: a stream whose
+ * reader stops holds up no other stream of its connection. Chunks are not messages: they arrive
+ * cut and joined in any way.
+ */
 export interface ByteStream {
-  /** Unique in its connection, both ends use the same number. */
+  /** 0 to 2^53-1, unique in its connection; both ends use the same number. */
   readonly id: number
   /**
    * Queues a chunk and takes ownership of the view until it is sent: the caller must not change
    * those bytes afterwards. The chunk is always accepted on a live stream; `false` asks to stop
-   * until `onWritable`, and memory is bounded only if the caller does. On a dead or ended stream
-   * the chunk is discarded and `false` returned (`onReset` says that it died). Never throws.
+   * until `onWritable`, and memory is bounded only if the caller does: above `streamBufferBytesMax`
+   * the stream is reset. On a dead or ended stream the chunk is discarded and `false` returned
+   * (`onReset` says that it died). Never throws.
    */
   write(chunk: Uint8Array): boolean
-  /** Bytes accepted by `write` and not yet taken by the transport's own send buffer. */
+  /** Bytes accepted by `write` and not yet taken by the transport's own send buffer; then 0. */
   readonly bufferedBytes: number
-  /** Called once after `write` returned false, when the queue is below half of its limit. */
+  /** Called once after `write` returned false, when the queue is at most half of its limit. */
   onWritable: (() => void) | null
   /**
    * Called with bytes in order. The chunk stays valid: its memory is not reused. Called only while
    * not paused. Bytes that arrive while it is null wait in the transport's window.
    */
   onData: ((chunk: Uint8Array) => void) | null
-  /** The peer half-closed; called once, after the last `onData`. */
+  /** The peer half-closed; called once, after the last `onData`, and like it not while paused. */
   onEnd: (() => void) | null
   /**
    * The stream died with this code: the peer reset it or stopped reading it, or the connection
@@ -86,20 +128,21 @@ export interface ByteStream {
   /**
    * Gives up both directions at once; queued and unread bytes are discarded.
    *
-   * @param code 0 to 2^53-1; a number out of range is a programmer's error and throws.
+   * @param code 0 to 2^32-1 (`codeMax`), arrives as it is
+   * @throws ERR_NODOSUM_INVARIANT_VIOLATED for a code out of range
    */
   reset(code: number): void
 }
 
 /** A reading of one connection. Counters start at 0 with the connection. */
 export interface ConnectionStats {
-  /** Smoothed round trip time in milliseconds; 0 before the first sample. */
+  /** Smoothed round trip time in milliseconds as far as it is known; 0 before the first sample. */
   readonly rttMs: number
   /** Bytes handed to the network, with packet overhead. */
   readonly sentBytes: number
   /** Bytes taken from the network, with packet overhead. */
   readonly receivedBytes: number
-  /** Packets declared lost (and what they carried resent). */
+  /** Packets declared lost (and what they carried resent); 0 where the system hides them. */
   readonly lostPackets: number
   /** Congestion window in bytes; 0 where the transport does not know it. */
   readonly congestionWindowBytes: number
@@ -120,8 +163,10 @@ export interface Connection {
   /**
    * Opens a stream; the peer hears of it with the first bytes (or the end) written to it.
    *
-   * @throws ERR_NODOSUM_LIMIT_STREAMS when the peer grants no more streams now;
-   *   ERR_NODOSUM_CONNECTION_LOST when the connection is closing or closed.
+   * A stream beyond the peer's own `streamsMax` is either refused here or reset by the peer.
+   *
+   * @throws ERR_NODOSUM_LIMIT_STREAMS when this end has `streamsMax` streams or the peer grants no
+   *   more now; ERR_NODOSUM_CONNECTION_LOST when the connection is closing or closed.
    */
   openStream(): ByteStream
   /**
@@ -129,14 +174,28 @@ export interface Connection {
    * earlier are delivered when it is set.
    */
   onStream: ((stream: ByteStream) => void) | null
+  /**
+   * Asks the peer's transport code for an answer and measures the round trip, in milliseconds (with
+   * fractions). A stalled application does not hold the answer up; a stalled process does. It has
+   * no time limit of its own: give it an `AbortSignal.timeout()`. A ping that was cancelled counts
+   * as outstanding until its answer comes or the connection ends.
+   *
+   * @throws ERR_NODOSUM_CONNECTION_LOST when the connection is closing or closed, or ends before
+   *   the answer; ERR_NODOSUM_CANCELLED when the signal aborts; ERR_NODOSUM_LIMIT_PENDING when
+   *   `outstandingPingsMax` (16) wait already
+   */
+  ping(options?: { readonly signal?: AbortSignal }): Promise<number>
   /** A fresh reading; cheap enough for once a second, not for every message. */
   stats(): ConnectionStats
   /**
-   * Stops new streams, sends what was written and waits until the peer's transport has it (bounded
-   * by the transport's closeTimeoutMs), then closes and tells the peer. Never rejects; calling it
-   * again returns the same promise.
+   * Stops new streams and writes, sends what was written and waits until the peer's transport has
+   * it (bounded by `closeTimeoutMs`), then closes and tells the peer. What the peer has of it is
+   * delivered to its application before it hears of the close. Never rejects; calling it again
+   * returns the same promise, and the first reason holds.
    *
-   * @param reason code 0 to 2^53-1 (default 0) and at most 128 bytes of text (more is cut)
+   * @param reason code 0 to 2^32-1 (default 0) and at most 128 bytes of UTF-8 (more is cut, between
+   *   two characters)
+   * @throws ERR_NODOSUM_INVARIANT_VIOLATED for a code out of range
    */
   close(reason?: { readonly code?: number; readonly reason?: string }): Promise<void>
   /** Resolves when the connection is gone, with the reason; never rejects. */
@@ -148,7 +207,7 @@ export interface Connection {
 /** What accepts connections. */
 export interface Listener {
   readonly address: HostPort
-  /** Accepts no more; connections that exist live on. Never rejects. */
+  /** Accepts no more; connections that exist live on. Never rejects. `listen` works again then. */
   close(): Promise<void>
 }
 
@@ -185,21 +244,29 @@ export interface TransportSnapshot {
 export interface Transport {
   readonly kind: Connection['kind']
   /**
-   * Accepts connections and hands each over once it is authenticated.
+   * Accepts connections and hands each over once it is authenticated. Whatever else reaches the
+   * port (garbage, strangers, other protocols) is refused or ignored, bounded and counted.
    *
-   * @throws ERR_NODOSUM_LISTEN_FAILED when it cannot listen; ERR_NODOSUM_SHUT_DOWN after `close`.
+   * @throws ERR_NODOSUM_LISTEN_FAILED when it cannot listen, also when it does already;
+   *   ERR_NODOSUM_SHUT_DOWN after `close`.
    */
   listen(onConnection: (connection: Connection) => void): Promise<Listener>
   /**
    * Resolves to a connection whose peer's certificate passed every check of this end. The peer may
    * still refuse ours a moment later: that shows as `closed` with a coded error.
    *
-   * @throws ERR_NODOSUM_CONNECT_TIMEOUT, CERT_UNTRUSTED, CERT_EXPIRED, IDENTITY_MISMATCH,
-   *   CANCELLED, CONNECTION_LOST, LIMIT_CONNECTIONS, SHUT_DOWN, or CONFIG_INVALID for an address that
-   *   is not an IP literal with a port
+   * @throws ERR_NODOSUM_CONNECT_TIMEOUT after `connectTimeoutMs`; CERT_UNTRUSTED, CERT_EXPIRED or
+   *   IDENTITY_MISMATCH when an end refuses the other; VERSION_INCOMPATIBLE when the peer speaks
+   *   another version of the protocol; LIMIT_CONNECTIONS at `connectionsMax` of this end (that of
+   *   the peer shows as CONNECT_TIMEOUT, CONNECTION_LOST or LIMIT_CONNECTIONS, as far as it
+   *   answers); CANCELLED; CONNECTION_LOST; SHUT_DOWN; CONFIG_INVALID for an address that is not an
+   *   IP literal with a port from 1 to 65,535
    */
   connect(remote: HostPort, options?: ConnectOptions): Promise<Connection>
   snapshot(): TransportSnapshot
-  /** Closes every connection and everything else: no socket and no timer of it remains. */
+  /**
+   * Closes every connection in order and everything else: no socket and no timer of it remains.
+   * Dials under way reject with ERR_NODOSUM_SHUT_DOWN. Never rejects; idempotent.
+   */
   close(): Promise<void>
 }

@@ -11,9 +11,11 @@ export type {
   Listener,
   PeerIdentity,
   Transport,
+  TransportLimits,
   TransportSnapshot,
   VerifyPeer,
 } from './contract.ts'
+export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
 export type { DialerParts, DialOptions } from './driver/dialer.ts'
 export { Dialer } from './driver/dialer.ts'
 export type { DialerOptions, DialerSettings } from './options.ts'

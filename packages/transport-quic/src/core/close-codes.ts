@@ -4,9 +4,6 @@ import { type ErrorCode, NodosumError } from '@nodosum/kernel'
 /** QUIC carries TLS alerts as 0x100 + alert (RFC 9001, section 4.8). */
 export const tlsAlertBase = 0x100
 
-/** Largest close reason in bytes; longer ones may not fit a packet and would never be sent. */
-export const closeReasonBytesMax = 128
-
 /** Codes of this layer for streams and connections, far from those that applications choose. */
 export const layerCodes = {
   /** The write buffer of a stream reached its hard limit. */
@@ -19,7 +16,12 @@ export const layerCodes = {
   engineFailed: 0x4e6f_0004,
   /** The transport is closing down. */
   shutDown: 0x4e6f_0005,
+  /** The peer broke the rules of pings. */
+  pingViolation: 0x4e6f_0006,
 } as const
+
+/** no_application_protocol: the ends share no version of the protocol (RFC 7301). */
+const noProtocolAlert = 120
 
 interface Alert {
   readonly code: ErrorCode
@@ -37,12 +39,12 @@ const certificateAlerts: ReadonlyMap<number, Alert> = new Map<number, Alert>([
   [49, { code: 'ERR_NODOSUM_IDENTITY_MISMATCH', words: 'identity not accepted' }],
   [51, { code: 'ERR_NODOSUM_CERT_UNTRUSTED', words: 'signature does not verify' }],
   [116, { code: 'ERR_NODOSUM_CERT_UNTRUSTED', words: 'no certificate was presented' }],
-  [120, { code: 'ERR_NODOSUM_CONNECTION_LOST', words: 'no common protocol version' }],
 ])
 
 const alertOfCode: ReadonlyMap<string, number> = new Map([
   ['ERR_NODOSUM_CERT_EXPIRED', 45],
   ['ERR_NODOSUM_IDENTITY_MISMATCH', 49],
+  ['ERR_NODOSUM_VERSION_INCOMPATIBLE', noProtocolAlert],
 ])
 
 /** The alert that tells the peer why its certificate was refused. */
@@ -67,6 +69,13 @@ export function errorOfClose(close: SpokenClose): NodosumError | null {
   if (isApp && code === 0) return null
   const details = { code, reason: close.reason, remote, peer }
   const said = close.reason === '' ? '' : `: ${close.reason}`
+  if (!isApp && code === tlsAlertBase + noProtocolAlert) {
+    return new NodosumError(
+      'ERR_NODOSUM_VERSION_INCOMPATIBLE',
+      `${peer} and this node share no version of the protocol: upgrade the older one${said}`,
+      { details },
+    )
+  }
   const alert = isApp ? undefined : certificateAlerts.get(code - tlsAlertBase)
   if (alert !== undefined) {
     const who = remote

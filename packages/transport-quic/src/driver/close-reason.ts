@@ -1,6 +1,6 @@
-import { NodosumError } from '@nodosum/kernel'
-import type { CloseReason } from '@nodosum/transport'
-import { closeReasonBytesMax, errorOfClose, layerCodes } from '../core/close-codes.ts'
+import { invariant, NodosumError } from '@nodosum/kernel'
+import { type CloseReason, closeReasonBytesMax, codeMax } from '@nodosum/transport'
+import { errorOfClose, layerCodes } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 
 /** How this end closes a connection. */
@@ -25,11 +25,18 @@ export function reasonOfEngine(
     const lost = new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { details: { peer } })
     return { code: 0, reason: '', remote: false, error: lost }
   }
-  const code = error.errorCode
+  // Only a foreign peer says more; the contract has 32 bits.
+  const code = Math.min(error.errorCode, codeMax)
   const reason = Buffer.from(error.reason).subarray(0, closeReasonBytesMax).toString('utf8')
   const remote = peerError !== null
   const spoken = { isApp: error.isApp, code, reason, remote, peer }
   return { code, reason, remote, error: errorOfClose(spoken) }
+}
+
+/** Throws for a code that is no integer from 0 to 2^32-1: a programmer's error. */
+export function checkCode(code: number): void {
+  const isCode = Number.isInteger(code) && code >= 0 && code <= codeMax
+  invariant(isCode, 'the code of reset() and close() must be an integer from 0 to 2^32-1')
 }
 
 export function handshakeTimedOut(peer: string, connectTimeoutMs: number): LocalClose {
@@ -48,6 +55,27 @@ export function callbackFailed(peer: string, cause: unknown): LocalClose {
     { cause },
   )
   return { app: true, code: layerCodes.callbackFailed, reason: '', error }
+}
+
+export function pingsViolated(peer: string, what: string): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `the connection to ${peer} was closed: ${what}`,
+    { details: { peer } },
+  )
+  return { app: true, code: layerCodes.pingViolation, reason: what, error }
+}
+
+/** What a caller gets that comes too late. */
+export function notOpen(peer: string, state: string): NodosumError {
+  const message = `the connection to ${peer} is ${state}: dial again`
+  return new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { details: { peer } })
+}
+
+/** Why a ping got no answer. */
+export function lostBeforeAnswer(peer: string): NodosumError {
+  const message = `the connection to ${peer} ended before the peer answered the ping`
+  return new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { details: { peer } })
 }
 
 export function engineFailed(peer: string, cause: unknown): LocalClose {

@@ -13,6 +13,7 @@ export interface ConnectionShared {
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
   readonly scheduler: Scheduler
+  readonly randomBytes: (length: number) => Uint8Array
   readonly logger: Logger
   readonly slab: ReceiveSlab
   readonly gatherBuffer: Buffer

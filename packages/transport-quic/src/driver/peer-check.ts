@@ -27,9 +27,10 @@ export function checkPeer(engine: EngineConnection, demands: PeerDemands): PeerI
   const protocol = Buffer.from(engine.applicationProto()).toString('latin1')
   if (protocol !== demands.protocol) {
     throw new NodosumError(
-      'ERR_NODOSUM_CONNECTION_LOST',
+      'ERR_NODOSUM_VERSION_INCOMPATIBLE',
       `${peer} speaks ${protocol === '' ? 'no application protocol' : JSON.stringify(protocol)}, ` +
-        `this node needs ${demands.protocol}`,
+        `this node needs ${demands.protocol}: upgrade the older one`,
+      { details: { peer, spoken: protocol, needed: demands.protocol } },
     )
   }
   const chain = engine.peerCertChain()

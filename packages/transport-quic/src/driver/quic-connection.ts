@@ -1,4 +1,4 @@
-import { invariant, type NodeId, NodosumError } from '@nodosum/kernel'
+import { invariant, type NodeId, type NodosumError } from '@nodosum/kernel'
 import type {
   ByteStream,
   CloseReason,
@@ -14,16 +14,22 @@ import { addressWords } from './address.ts'
 import { ClosePacket } from './close-packet.ts'
 import {
   callbackFailed,
+  checkCode,
   cutReason,
   engineFailed,
   handshakeTimedOut,
   type LocalClose,
   lingerFor,
+  lostBeforeAnswer,
+  notOpen,
+  pingsViolated,
   reasonOfEngine,
 } from './close-reason.ts'
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import type { Timed } from './connection-timers.ts'
+import { OrderlyClose } from './orderly-close.ts'
 import { checkPeer } from './peer-check.ts'
+import { PingLane } from './ping-lane.ts'
 import { StreamTable } from './stream-table.ts'
 
 /** Per connection and turn, so that one cannot keep the event loop from the others. */
@@ -44,6 +50,7 @@ export class QuicConnection implements Connection, Timed {
   readonly #shared: ConnectionShared
   readonly #engine: EngineConnection
   readonly #streams: StreamTable
+  readonly #pings: PingLane
   readonly #path: { from: HostPort; to: HostPort }
   readonly #expect: NodeId | undefined
   readonly #writeBudgetBytes: number
@@ -61,8 +68,7 @@ export class QuicConnection implements Connection, Timed {
   #negotiatedIdleMs: number
   #receivedBytes = 0
   #sentBytes = 0
-  #closing: { done: Promise<void>; code: number; reason: string; deadlineMs: number } | null = null
-  #askedForAck = false
+  #closing: OrderlyClose | null = null
   #closePacket: ClosePacket | null = null
 
   constructor(shared: ConnectionShared, options: ConnectionOptions) {
@@ -84,9 +90,20 @@ export class QuicConnection implements Connection, Timed {
     const { promise, resolve } = Promise.withResolvers<CloseReason>()
     this.closed = promise
     this.#resolveClosed = resolve
+    const isDialer = role === 'dialer'
+    this.#pings = new PingLane({
+      engine,
+      isDialer,
+      peer: this.#peerWords(),
+      randomBytes: shared.randomBytes,
+      nowMs: () => scheduler.nowMs(),
+      schedule: () => this.#schedule(),
+      onViolation: (what) => this.abort(pingsViolated(this.#peerWords(), what)),
+    })
     this.#streams = new StreamTable({
       engine,
-      isDialer: role === 'dialer',
+      isDialer,
+      pings: this.#pings,
       slab: shared.slab,
       gatherBuffer: shared.gatherBuffer,
       streamBufferBytes: settings.streamBufferBytes,
@@ -130,13 +147,13 @@ export class QuicConnection implements Connection, Timed {
   }
 
   openStream(): ByteStream {
-    if (this.#state !== 'open') {
-      throw new NodosumError(
-        'ERR_NODOSUM_CONNECTION_LOST',
-        `the connection to ${this.#peerWords()} is ${this.#state}: dial again`,
-      )
-    }
+    if (this.#state !== 'open') throw notOpen(this.#peerWords(), this.#state)
     return this.#streams.open()
+  }
+
+  ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    if (this.#state === 'open') return this.#pings.ping(options.signal)
+    return Promise.reject(notOpen(this.#peerWords(), this.#state))
   }
 
   stats(): ConnectionStats {
@@ -166,15 +183,19 @@ export class QuicConnection implements Connection, Timed {
 
   close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
     const code = reason.code ?? 0
-    invariant(
-      Number.isSafeInteger(code) && code >= 0,
-      'the code of close() must be an integer from 0 to 2^53-1',
-    )
+    checkCode(code)
     if (this.#closing !== null) return this.#closing.done
     const done = this.closed.then(() => undefined)
     const text = cutReason(reason.reason ?? '')
     const deadlineMs = this.#shared.scheduler.nowMs() + this.#shared.settings.closeTimeoutMs
-    this.#closing = { done, code, reason: text, deadlineMs }
+    this.#closing = new OrderlyClose({
+      engine: this.#engine,
+      done,
+      code,
+      reason: text,
+      deadlineMs,
+      idleTimeoutMs: this.#negotiatedIdleMs,
+    })
     if (this.#state === 'handshaking') {
       this.#terminate({ app: true, code, reason: text, error: null })
     } else if (this.#state === 'open') {
@@ -314,30 +335,13 @@ export class QuicConnection implements Connection, Timed {
     this.#housekeepingMs = nowMs + keepAliveMs
   }
 
-  /**
-   * An orderly close waits until the peer's engine has everything. The engine does not say so
-   * itself, but it arms its loss timer exactly while something is unacknowledged: right after a
-   * packet came in, the only timer left is then the idle one, at its full length.
-   */
   #closeStep(nowMs: number): void {
     const closing = this.#closing
     if (closing === null) return
-    const isOver = nowMs >= closing.deadlineMs || (this.#isDelivered() && this.#askedForAck)
-    if (isOver) {
-      this.#terminate({ app: true, code: closing.code, reason: closing.reason, error: null })
-      return
-    }
-    if (this.#askedForAck || !this.#isEngineEmpty || !this.#streams.isFlushed) return
-    // Asks for a packet of the peer, so that the idle timer is fresh when everything was acked.
-    this.#askedForAck = true
-    this.#engine.sendAckEliciting()
-    this.#flush()
-  }
-
-  #isDelivered(): boolean {
-    if (!this.#isEngineEmpty || !this.#streams.isFlushed) return false
-    const timeoutMs = this.#engine.timeout()
-    return timeoutMs !== null && timeoutMs >= this.#negotiatedIdleMs * 0.9
+    const step = closing.step(nowMs, this.#isEngineEmpty && this.#streams.isFlushed)
+    if (step === 'ask') this.#flush()
+    if (step !== 'over') return
+    this.#terminate({ app: true, code: closing.code, reason: closing.reason, error: null })
   }
 
   /** True when the engine is done: the peer closed, a protocol error, or silence. */
@@ -382,6 +386,7 @@ export class QuicConnection implements Connection, Timed {
     this.#state = 'closed'
     this.#reason = reason
     this.deadlineMs = Number.POSITIVE_INFINITY
+    this.#pings.close(lostBeforeAnswer(this.#peerWords()))
     this.#streams.dieAll(reason.code)
     this.#shared.closed(this, reason)
     this.#resolveClosed(reason)

@@ -106,6 +106,7 @@ export class QuicEndpoint implements Transport {
       sender: new PacketSender(udp, bufferBytes),
       timers: this.#timers,
       scheduler,
+      randomBytes: (length) => options.random.bytes(length),
       logger: options.logger,
       slab: new ReceiveSlab(),
       gatherBuffer: Buffer.allocUnsafeSlow(gatherBytes),

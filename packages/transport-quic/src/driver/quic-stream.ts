@@ -1,9 +1,9 @@
-import { invariant } from '@nodosum/kernel'
-import type { ByteStream } from '@nodosum/transport'
+import { type ByteStream, codeMax } from '@nodosum/transport'
 import { layerCodes, streamErrorCode } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 import { shutdownRead, shutdownWrite } from '../ports.ts'
 import { ChunkQueue } from './chunk-queue.ts'
+import { checkCode } from './close-reason.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
 /** What a stream needs of its connection. */
@@ -136,10 +136,7 @@ export class QuicStream implements ByteStream {
   }
 
   reset(code: number): void {
-    invariant(
-      Number.isSafeInteger(code) && code >= 0,
-      'the code of reset() must be an integer from 0 to 2^53-1',
-    )
+    checkCode(code)
     if (this.#isDead) return
     this.#shutDown(code)
     this.#bury()
@@ -241,7 +238,7 @@ export class QuicStream implements ByteStream {
   /** The engine threw on this stream: the peer reset it, stopped it, or it is gone. */
   failed(error: unknown): void {
     if (this.#isDead) return
-    const code = streamErrorCode(error) ?? 0
+    const code = Math.min(streamErrorCode(error) ?? 0, codeMax)
     this.#shutDown(code)
     this.die(code)
   }

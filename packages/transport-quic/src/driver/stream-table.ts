@@ -3,6 +3,7 @@ import type { ByteStream } from '@nodosum/transport'
 import { layerCodes } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 import { shutdownRead, shutdownWrite } from '../ports.ts'
+import type { PingLane } from './ping-lane.ts'
 import { QuicStream, type StreamOwner } from './quic-stream.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
@@ -10,6 +11,8 @@ import type { ReceiveSlab } from './receive-slab.ts'
 export interface StreamTableOptions {
   readonly engine: EngineConnection
   readonly isDialer: boolean
+  /** Has the first stream of each end. */
+  readonly pings: PingLane
   readonly slab: ReceiveSlab
   readonly gatherBuffer: Buffer
   readonly streamBufferBytes: number
@@ -64,9 +67,9 @@ export class StreamTable implements StreamOwner {
     this.gatherBuffer = options.gatherBuffer
     this.streamBufferBytes = options.streamBufferBytes
     this.streamBufferBytesMax = options.streamBufferBytesMax
-    // RFC 9000, section 2.1: the low bit names who opened it.
-    this.#nextLocalId = options.isDialer ? 0 : 1
-    this.#nextRemoteId = options.isDialer ? 1 : 0
+    // RFC 9000, section 2.1: the low bit names who opened it. The first ones are for pings.
+    this.#nextLocalId = options.isDialer ? 4 : 5
+    this.#nextRemoteId = options.isDialer ? 5 : 4
   }
 
   get size(): number {
@@ -128,6 +131,10 @@ export class StreamTable implements StreamOwner {
     }
     let isComplete = true
     for (const id of this.engine.readable()) {
+      if (this.#options.pings.owns(id)) {
+        this.#options.pings.read(id)
+        continue
+      }
       const stream = this.#streams.get(id) ?? this.#adopt(id)
       if (stream === undefined) continue
       if (!stream.isReading) {
@@ -154,6 +161,7 @@ export class StreamTable implements StreamOwner {
 
   /** Hands queued bytes to the engine, round robin; false when the budget ended first. */
   write(budgetBytes: number): boolean {
+    this.#options.pings.write()
     let budget = budgetBytes
     let blocked = 0
     while (this.#writers.length > 0 && budget > 0 && blocked < blockedStreamsMax) {

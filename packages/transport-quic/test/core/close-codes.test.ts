@@ -61,6 +61,7 @@ describe('the alert for a refusal', () => {
       'ERR_NODOSUM_CERT_EXPIRED',
       'ERR_NODOSUM_IDENTITY_MISMATCH',
       'ERR_NODOSUM_CERT_UNTRUSTED',
+      'ERR_NODOSUM_VERSION_INCOMPATIBLE',
     ] as const) {
       const alert = alertFor(new NodosumError(code, 'no'))
       expect(close({ isApp: false, code: alert })?.code, code).toBe(code)

@@ -141,7 +141,7 @@ describe('stream limits', () => {
     const answer = collect(streams[0] as ByteStream)
     streams[0]?.end()
     await answer
-    expect(pair.dialer.openStream().id).toBe(32)
+    expect(pair.dialer.openStream().id).toBe(36)
   })
 
   it('reset a stream of the peer that is one too many', async () => {

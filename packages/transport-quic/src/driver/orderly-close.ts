@@ -1,0 +1,54 @@
+import type { EngineConnection } from '../ports.ts'
+
+/** What an orderly close under way waits for, and what it will say. */
+export interface OrderlyCloseOptions {
+  readonly engine: EngineConnection
+  readonly done: Promise<void>
+  readonly code: number
+  readonly reason: string
+  /** Closes then in any case. */
+  readonly deadlineMs: number
+  /** Agreed by both ends. */
+  readonly idleTimeoutMs: number
+}
+
+/**
+ * Waits until the peer's engine has everything. The engine does not say so itself, but it arms its
+ * loss timer exactly while something is unacknowledged: right after a packet came in, the only
+ * timer left is then the idle one, at its full length.
+ */
+export class OrderlyClose {
+  readonly done: Promise<void>
+  readonly code: number
+  readonly reason: string
+  readonly deadlineMs: number
+  readonly #engine: EngineConnection
+  readonly #freshTimeoutMs: number
+  #askedForAck = false
+
+  constructor(options: OrderlyCloseOptions) {
+    this.done = options.done
+    this.code = options.code
+    this.reason = options.reason
+    this.deadlineMs = options.deadlineMs
+    this.#engine = options.engine
+    this.#freshTimeoutMs = options.idleTimeoutMs * 0.9
+  }
+
+  /**
+   * @param isSent this end has handed everything to the network
+   * @returns `ask` once: a packet must go out that the peer acknowledges, so that the idle timer
+   *   is fresh when everything was
+   */
+  step(nowMs: number, isSent: boolean): 'over' | 'ask' | 'wait' {
+    if (nowMs >= this.deadlineMs) return 'over'
+    if (!isSent) return 'wait'
+    if (this.#askedForAck) {
+      const timeoutMs = this.#engine.timeout()
+      return timeoutMs !== null && timeoutMs >= this.#freshTimeoutMs ? 'over' : 'wait'
+    }
+    this.#askedForAck = true
+    this.#engine.sendAckEliciting()
+    return 'ask'
+  }
+}

@@ -1,0 +1,183 @@
+/** QUIC as the conformance suite sees it: real certificates, the real verifier, real sockets. */
+import { randomBytes } from 'node:crypto'
+import { parseClusterName, silentLogger } from '@nodosum/kernel'
+import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
+import { createPeerVerifier } from '@nodosum/security'
+import { bindUdpPort, type HostPort, type UdpPort } from '@nodosum/transport'
+import type {
+  ConformanceHarness,
+  ConformanceNode,
+  ConformanceNodeOptions,
+  StrangeListener,
+  StrangeListenerOpen,
+  Stranger,
+  StrangerLeft,
+} from '@nodosum/transport/conformance'
+import type { QuicCredentials } from '../src/adapters/credentials.ts'
+import { createQuicTransport } from '../src/create-quic-transport.ts'
+import type { Certificates } from './certificates.ts'
+import { until } from './harness.ts'
+import { rawDial } from './raw-client.ts'
+import { rawListen } from './raw-listener.ts'
+
+const host = '127.0.0.1'
+const otherVersion = 'nodosum/0'
+
+/** Nodes of one CA; the certificates stay the caller's. */
+export function quicHarness(certificates: Certificates): ConformanceHarness {
+  const issued = new Map<string, QuicCredentials>()
+  const credentialsOf = (node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>): QuicCredentials => {
+    const key = `${node.name} ${node.flaw ?? ''}`
+    const known = issued.get(key) ?? issue(certificates, node)
+    issued.set(key, known)
+    return known
+  }
+  return {
+    scheduler: systemScheduler(),
+    timeScale: 1 / 60,
+    patienceMs: 15_000,
+    exceptions: {},
+    start: (options) => startNode(credentialsOf(options), options),
+    listenOnTakenPort: async ({ address }) => {
+      const udp = await bindUdpPort(address)
+      await udp.close()
+    },
+    approach: (node, stranger) => approach(node, stranger, credentialsOf({ name: 'first' })),
+    listenAs: (stranger) => listenAs(stranger, credentialsOf({ name: 'second' })),
+  }
+}
+
+function issue(
+  certificates: Certificates,
+  { name, flaw }: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
+): QuicCredentials {
+  const uri = `spiffe://test/nodosum/shop/${name}`
+  if (flaw === 'expired') return certificates.issueExpired(uri)
+  if (flaw === 'untrusted') return certificates.issueByStranger(uri)
+  return certificates.issue(flaw === 'other-cluster' ? `spiffe://test/nodosum/bank/${name}` : uri)
+}
+
+async function startNode(
+  credentials: QuicCredentials,
+  options: ConformanceNodeOptions,
+): Promise<ConformanceNode> {
+  const bound = await bindUdpPort({ host, port: 0 })
+  const cable = new Cable(bound)
+  const transport = await createQuicTransport({
+    udp: cable,
+    credentials,
+    verifyPeer: createPeerVerifier({
+      cluster: parseClusterName('shop'),
+      match: 'node',
+      caPem: credentials.caPem,
+      trustDomain: 'test',
+      now: Date.now,
+    }),
+    scheduler: systemScheduler(),
+    random: systemRandom(),
+    logger: options.logger ?? silentLogger,
+    options: options.limits ?? {},
+  })
+  return {
+    transport,
+    address: bound.address,
+    kill: () => {
+      cable.isCut = true
+      return bound.close()
+    },
+    isolate: () => {
+      cable.isCut = true
+    },
+    close: async () => {
+      await transport.close()
+      await bound.close()
+    },
+  }
+}
+
+/** A port whose cable can be cut. */
+class Cable implements UdpPort {
+  readonly address: HostPort
+  isCut = false
+  onPacket = null
+  readonly #port: UdpPort
+  #onQuic: UdpPort['onQuic'] = null
+
+  constructor(port: UdpPort) {
+    this.#port = port
+    this.address = port.address
+  }
+
+  get sendsInFlight(): number {
+    return this.#port.sendsInFlight
+  }
+
+  get onQuic(): UdpPort['onQuic'] {
+    return this.#onQuic
+  }
+
+  set onQuic(callback: UdpPort['onQuic']) {
+    this.#onQuic = callback
+    this.#port.onQuic =
+      callback === null
+        ? null
+        : (bytes, from) => {
+            if (!this.isCut) callback(bytes, from)
+          }
+  }
+
+  send(bytes: Uint8Array, to: HostPort): void {
+    if (!this.isCut) this.#port.send(bytes, to)
+  }
+
+  stats(): ReturnType<UdpPort['stats']> {
+    return this.#port.stats()
+  }
+
+  close(): Promise<void> {
+    return this.#port.close()
+  }
+}
+
+async function approach(
+  node: ConformanceNode,
+  stranger: Stranger,
+  credentials: QuicCredentials,
+): Promise<StrangerLeft> {
+  if (stranger === 'garbage') return sendGarbage(node)
+  const { caPem } = credentials
+  const client = await rawDial(node.address, {
+    ...(stranger === 'no-certificate' ? { caPem } : credentials),
+    protocol: stranger === 'other-version' ? otherVersion : 'nodosum/1',
+    isMute: stranger === 'mute',
+  })
+  if (stranger !== 'mute') {
+    await until('the stranger is refused', () => {
+      return client.engine.isDraining() || client.engine.isClosed()
+    })
+  }
+  return { leave: () => client.close() }
+}
+
+async function sendGarbage(node: ConformanceNode): Promise<StrangerLeft> {
+  const udp = await bindUdpPort({ host, port: 0 })
+  for (let round = 0; round < 200; round += 1) {
+    udp.send(randomBytes(round), node.address)
+    udp.send(Buffer.concat([Buffer.of(0x40), randomBytes(round)]), node.address)
+    // Like the first packet of a handshake, with a version and with an id of 20 or 8 bytes.
+    udp.send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 20), randomBytes(round)]), node.address)
+    udp.send(Buffer.concat([Buffer.of(0xc0, 0, 0, 0, 1, 8), randomBytes(1_300)]), node.address)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await until('all is sent', () => udp.sendsInFlight === 0)
+  return { leave: () => udp.close() }
+}
+
+async function listenAs(
+  stranger: StrangeListener,
+  credentials: QuicCredentials,
+): Promise<StrangeListenerOpen> {
+  if (stranger === 'other-version') return rawListen({ ...credentials, protocol: otherVersion })
+  const udp = await bindUdpPort({ host, port: 0 })
+  return { address: udp.address, close: () => udp.close() }
+}

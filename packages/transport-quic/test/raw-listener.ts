@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+import { bindUdpPort, type HostPort } from '@nodosum/transport'
+import type { EngineConnection } from '../src/ports.ts'
+import { type RawClientOptions, rawConfig } from './raw-client.ts'
+
+/** An acceptor without our driver, for one connection; it speaks the protocol it is told. */
+export async function rawListen(
+  options: RawClientOptions,
+): Promise<{ readonly address: HostPort; close(): Promise<void> }> {
+  const { native } = await import('@matrixai/quic')
+  const config = await rawConfig(options)
+  const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  let engine: EngineConnection | null = null
+  udp.onQuic = (bytes, from) => {
+    engine ??= native.quiche.Connection.accept(
+      randomBytes(20),
+      null,
+      udp.address,
+      from,
+      config,
+    ) as unknown as EngineConnection
+    try {
+      engine.recv(bytes, { from, to: udp.address })
+    } catch {
+      // The tests look at the other end.
+    }
+    for (;;) {
+      const buffer = Buffer.alloc(1_500)
+      const sent = engine.send(buffer)
+      if (sent === null) return
+      udp.send(buffer.subarray(0, sent[0]), from)
+    }
+  }
+  return { address: udp.address, close: () => udp.close() }
+}

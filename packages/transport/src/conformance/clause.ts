@@ -1,0 +1,168 @@
+import { isNodosumError, type NodosumError } from '@nodosum/kernel'
+import type { Connection, TransportLimits } from '../contract.ts'
+import type {
+  ConformanceHarness,
+  ConformanceNode,
+  ConformanceNodeOptions,
+  ConformanceVolumes,
+} from './harness.ts'
+
+/** One promise of the contract, as a check that any test framework can run. */
+export interface ConformanceClause {
+  /** A sentence; unique in the suite. */
+  readonly name: string
+  /**
+   * Rejects when the transport breaks the promise, with what was expected and what came. Starts its
+   * nodes through the harness and closes them all.
+   */
+  run(harness: ConformanceHarness): Promise<void>
+}
+
+/** Two nodes and one connection between them. */
+export interface ConnectedPair {
+  /** The node `first`, which dialed. */
+  readonly dialerNode: ConformanceNode
+  /** The node `second`, which listens. */
+  readonly acceptorNode: ConformanceNode
+  readonly dialer: Connection
+  readonly acceptor: Connection
+}
+
+const fullVolumes: ConformanceVolumes = {
+  streamsInTurn: 10_000,
+  lanes: 1,
+  streamsAtOnce: 500,
+  bulkBytes: 64 * 1024 * 1024,
+}
+/** Conditions are looked at this often; the time of a simulation is no matter. */
+const pollMs = 2
+
+/** What a clause works with: the harness, and an end for everything it starts. */
+export class ClauseRun {
+  readonly harness: ConformanceHarness
+  readonly volumes: ConformanceVolumes
+  readonly #endings: (() => Promise<unknown>)[] = []
+
+  constructor(harness: ConformanceHarness) {
+    this.harness = harness
+    this.volumes = { ...fullVolumes, ...harness.volumes }
+  }
+
+  async start(options: ConformanceNodeOptions): Promise<ConformanceNode> {
+    const node = await this.harness.start(options)
+    this.atEnd(() => node.close())
+    return node
+  }
+
+  /** A node that listens, and the connections it was handed. */
+  async listen(
+    options: ConformanceNodeOptions,
+  ): Promise<{ node: ConformanceNode; accepted: Connection[] }> {
+    const node = await this.start(options)
+    const accepted: Connection[] = []
+    await node.transport.listen((connection) => accepted.push(connection))
+    return { node, accepted }
+  }
+
+  /** `first` dials `second`; limits apply to both, or to each its own. */
+  async connect(
+    limits: Partial<TransportLimits> = {},
+    acceptorLimits: Partial<TransportLimits> = limits,
+  ): Promise<ConnectedPair> {
+    const { node: acceptorNode, accepted } = await this.listen({
+      name: 'second',
+      limits: acceptorLimits,
+    })
+    const dialerNode = await this.start({ name: 'first', limits })
+    const dialer = await dialerNode.transport.connect(acceptorNode.address)
+    await this.until('the acceptor is handed the connection', () => accepted.length === 1)
+    return { dialerNode, acceptorNode, dialer, acceptor: accepted[0] as Connection }
+  }
+
+  /** Waits for a condition; rejects after the harness's patience, or `limitMs`. */
+  async until(what: string, isTrue: () => boolean, limitMs?: number): Promise<void> {
+    const { scheduler, patienceMs } = this.harness
+    const waitMs = limitMs ?? patienceMs
+    const startedMs = scheduler.nowMs()
+    while (!isTrue()) {
+      if (scheduler.nowMs() - startedMs > waitMs) {
+        throw new Error(`not within ${Math.round(waitMs)} ms: ${what}`)
+      }
+      await this.wait(pollMs)
+    }
+  }
+
+  /** Waits that long on the transport's clock. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.harness.scheduler.after(ms, () => resolve()))
+  }
+
+  /** Rejects when the promise is not settled within the harness's patience. */
+  async within<Value>(what: string, work: Promise<Value>): Promise<Value> {
+    const { scheduler, patienceMs } = this.harness
+    const { promise, reject } = Promise.withResolvers<never>()
+    const timer = scheduler.after(patienceMs, () =>
+      reject(new Error(`not within ${patienceMs} ms: ${what}`)),
+    )
+    try {
+      return await Promise.race([work, promise])
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** The coded error that a promise rejects with. */
+  async refusalOf(what: string, work: Promise<unknown>): Promise<NodosumError> {
+    try {
+      await this.within(what, work)
+    } catch (error) {
+      if (isNodosumError(error)) return error
+      throw error
+    }
+    throw new Error(`${what}: expected a coded error, but it succeeded`)
+  }
+
+  atEnd(ending: () => Promise<unknown>): void {
+    this.#endings.push(ending)
+  }
+
+  async end(): Promise<void> {
+    for (const ending of this.#endings.splice(0).reverse()) await ending()
+  }
+}
+
+/** Makes a clause: whatever comes of it, its nodes are closed. */
+export function clause(name: string, check: (run: ClauseRun) => Promise<void>): ConformanceClause {
+  return {
+    name,
+    run: async (harness) => {
+      const run = new ClauseRun(harness)
+      try {
+        await check(run)
+      } finally {
+        await run.end()
+      }
+    },
+  }
+}
+
+/** Compares by value, of what JSON can say. */
+export function expectEqual(what: string, actual: unknown, expected: unknown): void {
+  const [got, wanted] = [JSON.stringify(actual), JSON.stringify(expected)]
+  if (got !== wanted) throw new Error(`${what}: expected ${wanted}, got ${got}`)
+}
+
+/** @param detail what was there instead */
+export function expectThat(isTrue: boolean, what: string, detail: unknown = ''): void {
+  if (!isTrue) throw new Error(detail === '' ? what : `${what}: ${JSON.stringify(detail)}`)
+}
+
+/** The code of what a synchronous call throws. */
+export function codeThrownBy(call: () => unknown): string {
+  try {
+    call()
+    return 'nothing was thrown'
+  } catch (error) {
+    return isNodosumError(error) ? error.code : String(error)
+  }
+}
