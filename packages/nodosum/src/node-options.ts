@@ -4,6 +4,7 @@ import { defineOptions, duration, integer, type OptionTable } from '@nodosum/ker
 import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
 import { type MessagingOptions, messagingOptions } from '@nodosum/messaging'
 import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
+import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
 import { z } from 'zod'
 
 const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
@@ -51,6 +52,7 @@ export interface NodeOptions {
     readonly membership?: Partial<MembershipOptions>
     readonly streams?: Partial<StreamsOptions>
     readonly messaging?: Partial<MessagingOptions>
+    readonly pool?: PoolOptions
     readonly quic?: Readonly<Record<string, unknown>>
   }
 }
@@ -92,6 +94,7 @@ export interface NodeConfig {
     readonly membership: MembershipOptions
     readonly streams: StreamsOptions
     readonly messaging: MessagingOptions
+    readonly pool: PoolSettings
     readonly quic: Readonly<Record<string, unknown>>
   }
 }
@@ -184,6 +187,7 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         membership: membershipOptions.schema.prefault({}),
         streams: streamsOptions.schema.prefault({}),
         messaging: messagingOptions.schema.prefault({}),
+        pool: poolOptions.schema.prefault({}),
         quic: z.record(z.string(), z.unknown()).default({}),
       })
       .prefault({})

@@ -17,8 +17,8 @@ import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { MembershipService } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
 import { createGossipSeal, createPeerVerifier, type GossipSeal } from '@nodosum/security'
-import { SessionTable } from '@nodosum/streams'
-import { bindUdpPort, Dialer, type Transport, type UdpPort } from '@nodosum/transport'
+import { type Session, SessionTable } from '@nodosum/streams'
+import { bindUdpPort, ConnectionPool, type ConnectionUse, type UdpPort } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
 import type { NodeConfig } from './node-options.ts'
@@ -33,7 +33,7 @@ export interface Layers {
   readonly bootId: BootId
   readonly logger: Logger
   readonly udp: UdpPort
-  readonly transport: Transport
+  readonly pool: ConnectionPool
   readonly seal: GossipSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
@@ -96,18 +96,20 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(() => transport.close())
 
-  const dialer = new Dialer({ transport, scheduler, random, logger })
-  undo.add(async () => dialer.close())
+  const pool = new ConnectionPool({
+    transports: [transport],
+    addressesOf: (peer) =>
+      membership.members().find((known) => known.nodeId === peer)?.addresses ?? [],
+    expectIdentity: match === 'node',
+    scheduler,
+    random,
+    logger,
+    options: config.layers.pool,
+  })
+  undo.add(() => pool.close())
   const sessions = new SessionTable({
     self: { cluster, nodeId, bootId },
-    dial: (peer, { signal }) => {
-      const member = membership.members().find((known) => known.nodeId === peer)
-      const addresses = (member?.addresses ?? []).map(({ host, udpPort }) => ({
-        host,
-        port: udpPort,
-      }))
-      return dialer.dial(peer, addresses, match === 'node' ? { signal, expect: peer } : { signal })
-    },
+    dial: (peer, { signal }) => pool.dial(peer, { signal }),
     scheduler,
     logger,
     options: config.layers.streams,
@@ -158,18 +160,24 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => messaging.close())
 
-  sessions.onSession = (session) => messaging.attach(session)
+  const open = (peer: NodeId): void => {
+    sessions.ensure(peer).catch((error: unknown) => {
+      const fields = { event: 'session.failed', peer_id: peer, err: error }
+      logger.debug(fields, `no session with ${peer} yet`)
+    })
+  }
+  sessions.onSession = (session) => {
+    messaging.attach(session)
+    pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+  }
   membership.onChange(({ kind, member }) => {
     directory.changed()
     // A full mesh: the lower id of each pair opens the session; the other opens it if it needs to.
     const arrived = kind === 'joined' || kind === 'restarted' || kind === 'alive'
     if (!arrived || nodeId >= member.nodeId) return
-    sessions.ensure(member.nodeId).catch((error: unknown) => {
-      const fields = { event: 'session.failed', peer_id: member.nodeId, err: error }
-      logger.debug(fields, `no session with ${member.nodeId} yet`)
-    })
+    open(member.nodeId)
   })
-  await transport.listen((connection) => sessions.accept(connection))
+  await pool.listen((connection) => sessions.accept(connection))
   return {
     config,
     credentials,
@@ -177,7 +185,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     bootId,
     logger,
     udp,
-    transport,
+    pool,
     seal,
     sessions,
     messaging,
@@ -198,6 +206,30 @@ function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
   const directory = credentials.developmentDirectory
   if (directory !== null) return developmentDirectoryDiscovery({ directory })
   return { find: async () => ({ addresses: [], detail: 'no discovery is configured' }) }
+}
+
+/** What a session says to the pool about the connection that carries it. */
+function useOf(
+  session: Session,
+  sessions: SessionTable,
+  open: (peer: NodeId) => void,
+): ConnectionUse {
+  return {
+    peer: session.peer,
+    activity: () => session.activity,
+    isIdle: () => session.isIdle,
+    // The peer's handlers never pause the control lane.
+    owed: () => ({
+      waitingBytes: session.control.bufferedBytes,
+      movedBytes: session.control.movedBytes,
+    }),
+    retire: () => session.retire(),
+    abandon: (error) => {
+      session.end(error)
+      open(session.peer)
+    },
+    moveTo: (connection, options) => sessions.moveTo(session, connection, options),
+  }
 }
 
 /** Optional, because its binding is not built for every platform. */

@@ -7,6 +7,7 @@ import { decodeOpen, encodeOpen, type LaneKind } from '../wire/hello.ts'
 import type { Established } from './handshake.ts'
 import { IncomingLane } from './incoming-lane.ts'
 import { OutgoingLane } from './outgoing-lane.ts'
+import { Retirement } from './retirement.ts'
 
 /** Resets a lane that a node does not take in. */
 const laneRefusedCode = 1
@@ -17,6 +18,8 @@ export interface SessionHandler {
   control(type: number, bytes: Uint8Array, start: number, end: number): void
   /** The peer opened a lane: set its receiver now. Leaving it null ends the peer's session. */
   lane(lane: IncomingLane): void
+  /** True when nothing is under way: nothing sent is unconfirmed, nothing received is handled. */
+  idle(): boolean
   closed(reason: NodosumError): void
 }
 
@@ -35,6 +38,13 @@ export class Session {
   #closed: NodosumError | null = null
   #controlSequence: number
   #nextStream = 1
+  readonly #retirement = new Retirement({
+    isIdle: () => this.isIdle,
+    send: (type) => void this.control.frame(type, 0, 0),
+    hold: (isHeld) => {
+      for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
+    },
+  })
   readonly #outgoing: BoundedMap<number, OutgoingLane>
   readonly #incoming: BoundedMap<number, IncomingLane>
   readonly #options: StreamsOptions
@@ -75,6 +85,29 @@ export class Session {
     return sum
   }
 
+  /** False while the two ends find out whether the session may end; see `settled`. */
+  get available(): boolean {
+    return this.#closed === null && !this.#retirement.isInForce
+  }
+
+  /** Resolves when the session is available again, or over. */
+  get settled(): Promise<void> {
+    return this.#retirement.settled
+  }
+
+  /** True when nothing is under way at this end. */
+  get isIdle(): boolean {
+    return this.#closed === null && this.handler?.idle() !== false && this.bufferedBytes === 0
+  }
+
+  /** Frames of both directions so far. */
+  get activity(): number {
+    let sum = this.control.sequence + this.#controlSequence + this.#nextStream
+    for (const lane of this.#outgoing.values()) sum += lane.sequence
+    for (const lane of this.#incoming.values()) sum += lane.sequence
+    return sum
+  }
+
   get lanes(): number {
     return this.#outgoing.size + this.#incoming.size
   }
@@ -82,6 +115,9 @@ export class Session {
   /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`, `CONNECTION_LOST` after the end. */
   openLane(kind: LaneKind, application: string, name: string): OutgoingLane {
     if (this.#closed !== null) throw this.#closed
+    if (this.#retirement.isInForce) {
+      throw new NodosumError('ERR_NODOSUM_NOT_CONNECTED', `the session to ${this.peer} is ending`)
+    }
     if (this.#outgoing.isFull) {
       throw new NodosumError(
         'ERR_NODOSUM_LIMIT_STREAMS',
@@ -123,6 +159,21 @@ export class Session {
     return this.control.frame(type, 0, bodyLength)
   }
 
+  /**
+   * Asks the peer to give the session up together; resolves to whether both ends have stopped
+   * using it. Then this end has to close it.
+   */
+  askToRetire(): Promise<boolean> {
+    return this.#closed === null ? this.#retirement.ask() : Promise.resolve(false)
+  }
+
+  /** Closes the session if neither end has a use for it; resolves to whether it did. */
+  async retire(): Promise<boolean> {
+    if (!(await this.askToRetire())) return false
+    await this.close('not in use')
+    return true
+  }
+
   /** Says goodbye, hands what waits to the transport, and closes the connection. */
   async close(reason = 'closed'): Promise<void> {
     if (this.#closed !== null) return
@@ -152,6 +203,7 @@ export class Session {
     this.#incoming.clear()
     this.#onClosed(this)
     this.handler?.closed(error)
+    this.#retirement.over()
   }
 
   #listen(established: Established): void {
@@ -163,6 +215,8 @@ export class Session {
         this.#finish(
           new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
         )
+      } else if (isRetirement(type)) {
+        if (!this.#retirement.received(type)) this.#broken(`frame type ${type} answers nothing`)
       } else if (mustUnderstand(type)) this.#broken(`control frame type ${type} is unknown`)
     })
     const inner = established.controlBytes.onData
@@ -253,4 +307,8 @@ export class Session {
   #broken(what: string): void {
     this.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', `session to ${this.peer}: ${what}`))
   }
+}
+
+function isRetirement(type: number): boolean {
+  return type === frameType.retire || type === frameType.retired || type === frameType.keep
 }

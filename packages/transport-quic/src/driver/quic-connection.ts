@@ -158,11 +158,13 @@ export class QuicConnection implements Connection, Timed {
 
   stats(): ConnectionStats {
     const path = this.#engine.pathStats()[0]
+    const { sent, lost } = this.#engine.stats()
     return {
       rttMs: path?.rtt ?? 0,
       sentBytes: this.#sentBytes,
+      sentPackets: sent,
       receivedBytes: this.#receivedBytes,
-      lostPackets: this.#engine.stats().lost,
+      lostPackets: lost,
       congestionWindowBytes: path?.cwnd ?? 0,
       bufferedBytes: this.#streams.bufferedBytes,
       streams: this.#streams.size,
@@ -214,10 +216,7 @@ export class QuicConnection implements Connection, Timed {
   /** One datagram of the peer. */
   receive(bytes: Buffer): void {
     this.#receivedBytes += bytes.length
-    if (this.#state === 'closed') {
-      this.#closePacket?.answerLate()
-      return
-    }
+    if (this.#state === 'closed') return this.#closePacket?.answerLate()
     this.#sawPacket = true
     try {
       this.#engine.recv(bytes, this.#path)
