@@ -340,3 +340,11 @@ export function codeOf(work: Promise<unknown>): Promise<string> {
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** Time passes in small steps, with everything that it sets off. */
+export async function pass(world: PoolWorld, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 500) {
+    world.scheduler.runFor(Math.min(500, left))
+    await settle()
+  }
+}
