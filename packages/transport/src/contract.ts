@@ -256,7 +256,8 @@ export interface TransportCredentials {
 export interface Transport {
   readonly kind: Connection['kind']
   /**
-   * Accepts connections and hands each over once it is authenticated. Whatever else reaches the
+   * Accepts connections and hands each over once the dialer's certificate passed every check. The
+   * dialer may still refuse ours a moment later: that shows as `closed` with a coded error. Whatever else reaches the
    * port (garbage, strangers, other protocols) is refused or ignored, bounded and counted.
    *
    * @throws ERR_NODOSUM_LISTEN_FAILED when it cannot listen, also when it does already;

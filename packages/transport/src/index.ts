@@ -19,6 +19,7 @@ export type {
 export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
 export type { PeerAddress } from './core/dial-plan.ts'
 export { errorCodeOfRefusal } from './core/refusal-codes.ts'
+export { ChunkQueue } from './driver/chunk-queue.ts'
 export { ConnectionPool, type PoolParts } from './driver/pool.ts'
 export type { PoolCounters, PoolSnapshot } from './driver/pool-snapshot.ts'
 export { type PoolOptions, type PoolSettings, parsePoolOptions, poolOptions } from './options.ts'

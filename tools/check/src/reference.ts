@@ -13,6 +13,7 @@ import { nodeOptions } from '../../../packages/nodosum/src/node-options.ts'
 import { securityOptions } from '../../../packages/security/src/options.ts'
 import { streamsOptions } from '../../../packages/streams/src/options.ts'
 import { poolOptions } from '../../../packages/transport/src/options.ts'
+import { h2Options } from '../../../packages/transport-h2/src/options.ts'
 import { quicOptions } from '../../../packages/transport-quic/src/options.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -38,6 +39,7 @@ const tables: readonly Table[] = [
   { title: 'messaging', says: 'As `layers.messaging`.', rows: messagingOptions.reference() },
   { title: 'pool', says: 'As `layers.pool`.', rows: poolOptions.reference() },
   { title: 'transport-quic', says: 'As `layers.quic`.', rows: quicOptions.reference() },
+  { title: 'transport-h2', says: 'As `layers.h2`.', rows: h2Options.reference() },
   {
     title: 'discovery',
     says: 'For those who use `@nodosum/discovery` by itself.',

@@ -1,11 +1,10 @@
 import type { EngineConnection } from '../ports.ts'
+import { cutReason, type LocalClose } from './close-reason.ts'
 
-/** What an orderly close under way waits for, and what it will say. */
+/** What an orderly close under way waits for. */
 export interface OrderlyCloseOptions {
   readonly engine: EngineConnection
   readonly done: Promise<void>
-  readonly code: number
-  readonly reason: string
   /** Closes then in any case. */
   readonly deadlineMs: number
   /** Agreed by both ends. */
@@ -19,17 +18,20 @@ export interface OrderlyCloseOptions {
  */
 export class OrderlyClose {
   readonly done: Promise<void>
-  readonly code: number
-  readonly reason: string
   readonly deadlineMs: number
+  /** What it will say. */
+  readonly end: LocalClose
   readonly #engine: EngineConnection
   readonly #freshTimeoutMs: number
   #askedForAck = false
 
-  constructor(options: OrderlyCloseOptions) {
+  constructor(
+    wish: { readonly code?: number; readonly reason?: string },
+    options: OrderlyCloseOptions,
+  ) {
+    const reason = cutReason(wish.reason ?? '')
+    this.end = { app: true, code: wish.code ?? 0, reason, error: null }
     this.done = options.done
-    this.code = options.code
-    this.reason = options.reason
     this.deadlineMs = options.deadlineMs
     this.#engine = options.engine
     this.#freshTimeoutMs = options.idleTimeoutMs * 0.9

@@ -184,28 +184,22 @@ export class QuicConnection implements Connection, Timed {
   }
 
   close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
-    const code = reason.code ?? 0
-    checkCode(code)
+    checkCode(reason.code ?? 0)
     if (this.#closing !== null) return this.#closing.done
-    const done = this.closed.then(() => undefined)
-    const text = cutReason(reason.reason ?? '')
-    const deadlineMs = this.#shared.scheduler.nowMs() + this.#shared.settings.closeTimeoutMs
-    this.#closing = new OrderlyClose({
+    const { scheduler, settings } = this.#shared
+    this.#closing = new OrderlyClose(reason, {
       engine: this.#engine,
-      done,
-      code,
-      reason: text,
-      deadlineMs,
+      done: this.closed.then(() => undefined),
+      deadlineMs: scheduler.nowMs() + settings.closeTimeoutMs,
       idleTimeoutMs: this.#negotiatedIdleMs,
     })
-    if (this.#state === 'handshaking') {
-      this.#terminate({ app: true, code, reason: text, error: null })
-    } else if (this.#state === 'open') {
+    if (this.#state === 'handshaking') this.#terminate(this.#closing.end)
+    else if (this.#state === 'open') {
       this.#state = 'closing'
       this.#streams.acceptsWrites = false
       this.#schedule()
     }
-    return done
+    return this.#closing.done
   }
 
   /** Ends the connection now, without waiting for anything. */
@@ -257,7 +251,11 @@ export class QuicConnection implements Connection, Timed {
   }
 
   #turn(nowMs: number): void {
-    if (this.#state === 'handshaking' && this.#engine.isEstablished()) this.#authenticate(nowMs)
+    // A peer that refused our certificate has closed in the words of TLS.
+    const isRefused = this.#engine.peerError()?.isApp === false
+    if (this.#state === 'handshaking' && this.#engine.isEstablished() && !isRefused) {
+      this.#authenticate(nowMs)
+    }
     let isComplete = true
     if (this.#isUp()) {
       isComplete = this.#streams.read()
@@ -315,6 +313,8 @@ export class QuicConnection implements Connection, Timed {
       })
     } catch (error) {
       const refusal = error as NodosumError
+      // The peer can read the refusal only once it has the rest of the handshake.
+      this.#flush()
       const code = alertFor(refusal)
       this.#terminate({ app: false, code, reason: refusal.code, error: refusal })
       return
@@ -339,8 +339,7 @@ export class QuicConnection implements Connection, Timed {
     if (closing === null) return
     const step = closing.step(nowMs, this.#isEngineEmpty && this.#streams.isFlushed)
     if (step === 'ask') this.#flush()
-    if (step !== 'over') return
-    this.#terminate({ app: true, code: closing.code, reason: closing.reason, error: null })
+    if (step === 'over') this.#terminate(closing.end)
   }
 
   /** True when the engine is done: the peer closed, a protocol error, or silence. */

@@ -1,5 +1,10 @@
+import { authenticationClauses } from './authentication-clauses.ts'
+import { backpressureClauses } from './backpressure-clauses.ts'
 import type { ConformanceClause } from './clause.ts'
+import { closingClauses } from './closing-clauses.ts'
+import { connectingClauses } from './connecting-clauses.ts'
 import type { ConformanceHarness } from './harness.ts'
+import { livenessClauses } from './liveness-clauses.ts'
 import { streamClauses } from './stream-clauses.ts'
 import { volumeClauses } from './volume-clauses.ts'
 
@@ -17,7 +22,15 @@ export type {
 } from './harness.ts'
 
 /** Every promise of the contract, as checks without any test framework. */
-export const conformanceClauses: readonly ConformanceClause[] = [...streamClauses, ...volumeClauses]
+export const conformanceClauses: readonly ConformanceClause[] = [
+  ...authenticationClauses,
+  ...connectingClauses,
+  ...streamClauses,
+  ...backpressureClauses,
+  ...livenessClauses,
+  ...closingClauses,
+  ...volumeClauses,
+]
 
 /**
  * The clauses that a harness runs: all but its declared exceptions.

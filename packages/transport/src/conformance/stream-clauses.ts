@@ -86,4 +86,57 @@ export const streamClauses: readonly ConformanceClause[] = [
     }
     expectThat(stream.write(bytesOf('x')), 'the stream lives on')
   }),
+
+  clause(
+    'a stream that was only opened reaches the peer with its end or its reset',
+    async (run) => {
+      const { dialer, acceptor } = await run.connect()
+      const logs = recordStreams(acceptor)
+      const [ended, dropped] = [dialer.openStream(), dialer.openStream()]
+      ended.end()
+      dropped.reset(5)
+      await run.until('both arrive', () => logs.length === 2)
+      const of = (id: number) => logs.find(({ stream }) => stream.id === id)
+      await run.until('the end', () => of(ended.id)?.ends === 1)
+      await run.until('the reset', () => of(dropped.id)?.resets[0] === 5)
+      expectEqual(
+        'bytes',
+        logs.map(({ bytes }) => bytes),
+        [0, 0],
+      )
+    },
+  ),
+
+  clause(
+    'a peer that stops reading is noticed although it had ended its direction',
+    async (run) => {
+      const { dialer, acceptor } = await run.connect({ keepAliveMs: 250, idleTimeoutMs: 5_000 })
+      const { local, remote } = await openWith(run, dialer, recordStreams(acceptor), 'x')
+      const log = record(local)
+      remote.stream.end()
+      await run.until('its end arrives', () => log.ends === 1)
+      remote.stream.reset(9)
+      await run.until('the reset arrives', () => log.resets.length === 1)
+      expectEqual('write after it', local.write(bytesOf('y')), false)
+      await run.until('the stream is forgotten', () => dialer.stats().streams === 0)
+    },
+  ),
+
+  clause('chunks stay valid after their callback', async (run) => {
+    const { dialer, acceptor } = await run.connect()
+    const logs = recordStreams(acceptor)
+    const local = dialer.openStream()
+    for (let index = 0; index < 200; index += 1) local.write(new Uint8Array(5_000).fill(index))
+    local.end()
+    await run.until('all arrives', () => logs[0]?.ends === 1)
+    let position = 0
+    for (const chunk of logs[0]?.chunks ?? []) {
+      for (const byte of chunk) {
+        const written = Math.floor(position / 5_000)
+        if (byte !== written) throw new Error(`byte ${position} is ${byte} now, not ${written}`)
+        position += 1
+      }
+    }
+    expectEqual('bytes', position, 1_000_000)
+  }),
 ]

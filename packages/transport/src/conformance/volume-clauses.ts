@@ -22,6 +22,28 @@ export const volumeClauses: readonly ConformanceClause[] = [
     await run.until('both ends forget them', () => ends.every((end) => end.stats().streams === 0))
   }),
 
+  clause('thousands of resets cost nothing that a later stream would need', async (run) => {
+    const { dialer, acceptor } = await run.connect()
+    const count = Math.ceil(run.volumes.streamsInTurn / 4)
+    acceptor.onStream = (stream) => {
+      stream.onData = () => stream.reset(1)
+    }
+    for (let done = 0; done < count; ) {
+      const batch = Math.min(run.volumes.lanes, count - done)
+      const resets = Array.from({ length: batch }, () => {
+        const stream = dialer.openStream()
+        const { promise, resolve } = Promise.withResolvers<number>()
+        stream.onReset = resolve
+        stream.write(bytesOf('x'))
+        return promise
+      })
+      await run.within(`the resets after ${done}`, Promise.all(resets))
+      done += batch
+    }
+    echoStreams(acceptor)
+    expectEqual('the answer', await echoOf(run, dialer, 'still there'), 'still there')
+  }),
+
   clause('500 streams at once are each answered with their own bytes', async (run) => {
     const { dialer, acceptor } = await run.connect()
     echoStreams(acceptor)
