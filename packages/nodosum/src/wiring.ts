@@ -16,11 +16,12 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { MembershipService } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createGossipSeal, createPeerVerifier, type GossipSeal } from '@nodosum/security'
+import { createGossipSeal, type GossipSeal } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
-import { bindUdpPort, ConnectionPool, type ConnectionUse, type UdpPort } from '@nodosum/transport'
+import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
@@ -32,8 +33,7 @@ export interface Layers {
   readonly nodeId: NodeId
   readonly bootId: BootId
   readonly logger: Logger
-  readonly udp: UdpPort
-  readonly pool: ConnectionPool
+  readonly network: Network
   readonly seal: GossipSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
@@ -74,39 +74,26 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
   }
   const discovery = discoveryOf(config, credentials)
-  const udp = await bindUdpPort(listen)
-  undo.add(() => udp.close())
-
-  const { createQuicTransport } = await loadQuic()
-  const transport = await createQuicTransport({
-    udp,
-    credentials: identity,
-    verifyPeer: createPeerVerifier({
-      cluster,
-      match,
-      caPem: identity.caPem,
-      trustDomain: trustDomainOf(identity.uri),
-      now: () => scheduler.wallMs(),
-      acceptedUris: match === 'cluster' ? [identity.uri] : undefined,
-    }),
+  // Connections that come before everything is wired are turned away; nobody knows this node yet.
+  const node: { sessions?: SessionTable; membership?: MembershipService } = {}
+  const network = await openNetwork({
+    config,
+    listen,
+    cluster,
+    identity,
+    match,
     scheduler,
     random,
     logger,
-    options: config.layers.quic,
-  })
-  undo.add(() => transport.close())
-
-  const pool = new ConnectionPool({
-    transports: [transport],
     addressesOf: (peer) =>
-      membership.members().find((known) => known.nodeId === peer)?.addresses ?? [],
-    expectIdentity: match === 'node',
-    scheduler,
-    random,
-    logger,
-    options: config.layers.pool,
+      node.membership?.members().find((known) => known.nodeId === peer)?.addresses ?? [],
+    accept: (connection) => {
+      if (node.sessions === undefined) void connection.close({ reason: 'not ready' })
+      else node.sessions.accept(connection)
+    },
   })
-  undo.add(() => pool.close())
+  undo.add(() => network.close())
+  const { udp, pool } = network
   const sessions = new SessionTable({
     self: { cluster, nodeId, bootId },
     dial: (peer, { signal }) => pool.dial(peer, { signal }),
@@ -115,6 +102,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     options: config.layers.streams,
   })
   undo.add(() => sessions.close())
+  node.sessions = sessions
 
   const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
   const membership: MembershipService = new MembershipService({
@@ -125,7 +113,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       {
         host: config.advertise?.host ?? listen.host,
         udpPort: udp.address.port,
-        tcpPort: 0,
+        tcpPort: network.tcpPort,
       },
     ],
     tags: config.tags,
@@ -142,6 +130,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     options: config.layers.membership,
   })
   undo.add(() => membership.close())
+  node.membership = membership
 
   const directory = new ClusterDirectory({
     self: nodeId,
@@ -177,15 +166,13 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     if (!arrived || nodeId >= member.nodeId) return
     open(member.nodeId)
   })
-  await pool.listen((connection) => sessions.accept(connection))
   return {
     config,
     credentials,
     nodeId,
     bootId,
     logger,
-    udp,
-    pool,
+    network,
     seal,
     sessions,
     messaging,
@@ -230,19 +217,4 @@ function useOf(
     },
     moveTo: (connection, options) => sessions.moveTo(session, connection, options),
   }
-}
-
-/** Optional, because its binding is not built for every platform. */
-async function loadQuic(): Promise<typeof import('@nodosum/transport-quic')> {
-  try {
-    return await import('@nodosum/transport-quic')
-  } catch (cause) {
-    const message = 'the package @nodosum/transport-quic is not installed or does not load'
-    throw new NodosumError('ERR_NODOSUM_TRANSPORT_UNAVAILABLE', message, { cause })
-  }
-}
-
-/** spiffe://TRUST-DOMAIN/path */
-function trustDomainOf(uri: string): string {
-  return uri.split('/')[2] ?? ''
 }

@@ -188,13 +188,14 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
       min: 1_000,
       max: 3_600_000,
       description:
-        'How long a replacement waits for a moment in which nothing is under way. After it the connection is replaced all the same; what is in flight on it then ends as unknown.',
+        'How long a replacement tries to find both ends at rest. After it the connection is replaced all the same; what is in flight on it then ends as unknown.',
     }),
     replaceRetryMs: duration({
       default: 1_000,
       min: 10,
       max: 60_000,
-      description: 'Pause between two tries to replace a connection that is in use.',
+      description:
+        'Pause after the first try to replace a connection that is in use; it doubles with each further one.',
     }),
   }),
 })

@@ -1,4 +1,4 @@
-import type { NodeId } from '@nodosum/kernel'
+import type { NodeId, Scheduler } from '@nodosum/kernel'
 import type { StreamsOptions } from '../options.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import { FrameDecoder } from '../wire/frame-decoder.ts'
@@ -21,6 +21,7 @@ export function localSession(options: {
   self: Self
   options: StreamsOptions
   schedule: (lane: OutgoingLane) => void
+  scheduler: Scheduler
 }): [near: Session, far: Session] {
   const [a, b] = connectionPair(options.self.nodeId)
   const controls = streamPair()
@@ -28,7 +29,12 @@ export function localSession(options: {
 }
 
 function end(
-  options: { self: Self; options: StreamsOptions; schedule: (lane: OutgoingLane) => void },
+  options: {
+    self: Self
+    options: StreamsOptions
+    schedule: (lane: OutgoingLane) => void
+    scheduler: Scheduler
+  },
   connection: LocalConnection,
   bytes: LocalStream,
 ): Session {
@@ -71,6 +77,7 @@ function end(
     established,
     options: options.options,
     schedule: options.schedule,
+    scheduler: options.scheduler,
     onClosed: () => undefined,
   })
 }

@@ -91,7 +91,7 @@ export class SessionTable {
 
   /**
    * Goes on over another connection to the same peer, which this node has dialed. Without `force`
-   * only if neither end has anything under way; with it, what is under way ends with the session.
+   * only once both ends have come to rest; with it, what is under way ends with the session.
    * Resolves to whether a session is open over it; if not, the connection is still the caller's.
    */
   async moveTo(
@@ -102,9 +102,13 @@ export class SessionTable {
     const { peer } = session
     const entry = this.#peers.get(peer)
     if (entry === undefined || entry.session !== session) return false
-    if (!options.force && !(await session.askToRetire())) return false
-    const isTaken = entry.dial !== null || entry.answering
-    if (this.#closed || isTaken) return false
+    if (!options.force && !(await session.comeToRest())) return false
+    if (this.#closed) return false
+    if (entry.dial !== null || entry.answering) {
+      // Another session is about to take its place.
+      if (!options.force) await session.close('not in use')
+      return false
+    }
     entry.dialAttachment = entry.attachment + 1
     try {
       await this.#dialing(peer, entry, this.#greet(peer, entry, connection))
@@ -247,6 +251,7 @@ export class SessionTable {
       established,
       options: this.#options,
       schedule: this.#schedule,
+      scheduler: this.#scheduler,
       onClosed: (closed) => {
         if (entry.session === closed) entry.session = null
         this.#logger.info(
@@ -311,6 +316,7 @@ export class SessionTable {
       self: this.#self,
       options: this.#options,
       schedule: this.#schedule,
+      scheduler: this.#scheduler,
     })
     this.#local = near
     this.onSession?.(far)

@@ -1,4 +1,4 @@
-import { type BootId, BoundedMap, type NodeId, NodosumError } from '@nodosum/kernel'
+import { type BootId, BoundedMap, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
 import type { StreamsOptions } from '../options.ts'
 import type { ByteStream, Connection } from '../ports.ts'
 import { frameType, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
@@ -38,13 +38,7 @@ export class Session {
   #closed: NodosumError | null = null
   #controlSequence: number
   #nextStream = 1
-  readonly #retirement = new Retirement({
-    isIdle: () => this.isIdle,
-    send: (type) => void this.control.frame(type, 0, 0),
-    hold: (isHeld) => {
-      for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
-    },
-  })
+  readonly #retirement: Retirement
   readonly #outgoing: BoundedMap<number, OutgoingLane>
   readonly #incoming: BoundedMap<number, IncomingLane>
   readonly #options: StreamsOptions
@@ -55,6 +49,7 @@ export class Session {
     established: Established
     options: StreamsOptions
     schedule: (lane: OutgoingLane) => void
+    scheduler: Scheduler
     onClosed: (session: Session) => void
   }) {
     const { established } = options
@@ -69,6 +64,15 @@ export class Session {
     this.#onClosed = options.onClosed
     this.#outgoing = new BoundedMap(options.options.lanesPerSessionMax)
     this.#incoming = new BoundedMap(options.options.lanesPerSessionMax)
+    this.#retirement = new Retirement({
+      isIdle: () => this.isIdle,
+      control: this.control,
+      hold: (isHeld) => {
+        for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
+      },
+      scheduler: options.scheduler,
+      patienceMaxMs: options.options.retireWaitMs,
+    })
     // HELLO and, from a dialer, CONFIRM came before.
     this.#controlSequence = established.dialer === this.peer ? 2 : 1
     this.#listen(established)
@@ -97,7 +101,10 @@ export class Session {
 
   /** True when nothing is under way at this end. */
   get isIdle(): boolean {
-    return this.#closed === null && this.handler?.idle() !== false && this.bufferedBytes === 0
+    if (this.#closed !== null || this.handler?.idle() === false) return false
+    // Control frames that wait leave when the session closes.
+    for (const lane of this.#outgoing.values()) if (lane.bufferedBytes > 0) return false
+    return true
   }
 
   /** Frames of both directions so far. */
@@ -160,16 +167,17 @@ export class Session {
   }
 
   /**
-   * Asks the peer to give the session up together; resolves to whether both ends have stopped
-   * using it. Then this end has to close it.
+   * Asks the peer to give the session up together, after what is under way has ended, for which
+   * each end waits up to `retireWaitMs` while new frames have to wait. Resolves to whether both
+   * have come to rest; then this end has to close the session.
    */
-  askToRetire(): Promise<boolean> {
-    return this.#closed === null ? this.#retirement.ask() : Promise.resolve(false)
+  comeToRest(): Promise<boolean> {
+    return this.#retirement.ask(this.#options.retireWaitMs)
   }
 
-  /** Closes the session if neither end has a use for it; resolves to whether it did. */
+  /** Closes the session if neither end has a use for it now; resolves to whether it did. */
   async retire(): Promise<boolean> {
-    if (!(await this.askToRetire())) return false
+    if (!(await this.#retirement.ask(0))) return false
     await this.close('not in use')
     return true
   }
@@ -216,7 +224,9 @@ export class Session {
           new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
         )
       } else if (isRetirement(type)) {
-        if (!this.#retirement.received(type)) this.#broken(`frame type ${type} answers nothing`)
+        if (!this.#retirement.received(type, bytes, start, end)) {
+          this.#broken(`control frame type ${type} answers nothing`)
+        }
       } else if (mustUnderstand(type)) this.#broken(`control frame type ${type} is unknown`)
     })
     const inner = established.controlBytes.onData

@@ -109,14 +109,62 @@ describe('a session that moves to another connection', () => {
     expect(a.table.get(old.peer)).toBe(a.session)
   })
 
-  it('stays where it is when the peer has something under way', async () => {
+  it('waits until what is under way has ended, at both ends', async () => {
+    const { world, a, b } = await connected()
+    const lane = a.session.openLane('messages', 'x', 'y')
+    await settle()
+    a.isIdle = false
+    b.isIdle = false
+    const old = a.session
+    const moved = a.table.moveTo(old, world.connect('b', 'a'), { force: false })
+    // New frames wait, at the other end once it knows.
+    expect([lane.closed, a.table.get(old.peer), b.session.available]).toEqual([true, null, true])
+    world.scheduler.runFor(200)
+    a.isIdle = true
+    world.scheduler.runFor(10)
+    await until(() => !b.session.available)
+    world.scheduler.runFor(200)
+    await settle()
+    expect(a.sessions).toHaveLength(1)
+    b.isIdle = true
+    world.scheduler.runFor(10)
+    expect(await moved).toBe(true)
+    expect([old.closed, a.session.attachment]).toEqual([true, 2])
+  })
+
+  it('stays when this end does not come to rest in time', async () => {
+    const { world, a, b } = await connected()
+    const lane = a.session.openLane('messages', 'x', 'y')
+    a.isIdle = false
+    const spare = world.connect('b', 'a')
+    const moved = a.table.moveTo(a.session, spare, { force: false })
+    world.scheduler.runFor(250)
+    expect(await moved).toBe(false)
+    await settle()
+    expect([lane.closed, a.session.available, b.session.available]).toEqual([false, true, true])
+    expect([a.sessions.length, spare.closedWith]).toEqual([1, null])
+  })
+
+  it('stays when the peer does not come to rest in time', async () => {
     const { world, a, b } = await connected()
     b.isIdle = false
-    const spare = world.connect('b', 'a')
-    expect(await a.table.moveTo(a.session, spare, { force: false })).toBe(false)
+    const moved = a.table.moveTo(a.session, world.connect('b', 'a'), { force: false })
+    await until(() => !b.session.available)
+    world.scheduler.runFor(250)
+    expect(await moved).toBe(false)
+    expect([a.session.available, b.session.available, a.sessions.length]).toEqual([true, true, 1])
+  })
+
+  it('stays when something that the peer had sent before is handled for too long', async () => {
+    const { world, a, b } = await connected()
+    const moved = a.table.moveTo(a.session, world.connect('b', 'a'), { force: false })
+    a.isIdle = false
+    await until(() => !b.session.available)
     await settle()
-    expect([a.sessions.length, b.sessions.length, spare.closedWith]).toEqual([1, 1, null])
-    expect(a.session.available).toBe(true)
+    world.scheduler.runFor(250)
+    expect(await moved).toBe(false)
+    await until(() => b.session.available)
+    expect([a.session.available, a.sessions.length]).toEqual([true, 1])
   })
 
   it('moves in use when it is forced: both ends say how the old one ended', async () => {

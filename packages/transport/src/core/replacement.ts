@@ -38,19 +38,31 @@ export interface Replacement {
   readonly reason: ReplacementReason
   readonly sinceMs: number
   readonly nextTryMs: number
+  /** Tries that found the connection in use. */
+  readonly tries: number
 }
 
 /** What to do about a connection that is due. */
 export type ReplacementStep = 'wait' | 'try' | 'force'
 
-/** Tries in moments without use; when time is up, all the same. */
+type ReplacementTimes = Pick<PoolSettings, 'replaceWithinMs' | 'replaceRetryMs'>
+
+/** Tries until time is up, and then does it all the same. */
 export function replacementStep(
   replacement: Replacement,
   nowMs: number,
-  isIdle: boolean,
-  settings: Pick<PoolSettings, 'replaceWithinMs'>,
+  { replaceWithinMs }: Pick<ReplacementTimes, 'replaceWithinMs'>,
 ): ReplacementStep {
-  if (nowMs < replacement.nextTryMs) return 'wait'
-  if (nowMs - replacement.sinceMs >= settings.replaceWithinMs) return 'force'
-  return isIdle ? 'try' : 'wait'
+  if (nowMs - replacement.sinceMs >= replaceWithinMs) return 'force'
+  return nowMs < replacement.nextTryMs ? 'wait' : 'try'
+}
+
+/** After a try that failed: the pause doubles, since each try holds up who wants to send. */
+export function postponed(
+  replacement: Replacement,
+  nowMs: number,
+  { replaceRetryMs }: Pick<ReplacementTimes, 'replaceRetryMs'>,
+): Replacement {
+  const { tries } = replacement
+  return { ...replacement, tries: tries + 1, nextTryMs: nowMs + replaceRetryMs * 2 ** tries }
 }

@@ -75,8 +75,8 @@ export class Caretaker {
     const { settings } = this.#parts
     const reason = this.#reason(pooled, nowMs)
     if (reason !== null) {
-      pooled.replacement ??= { reason, sinceMs: nowMs, nextTryMs: nowMs }
-      const step = replacementStep(pooled.replacement, nowMs, pooled.isIdle, settings)
+      pooled.replacement ??= { reason, sinceMs: nowMs, nextTryMs: nowMs, tries: 0 }
+      const step = replacementStep(pooled.replacement, nowMs, settings)
       if (step !== 'wait') this.#parts.replace(pooled, step === 'force')
     } else if (nowMs - pooled.lastUsedMs >= settings.idleTimeoutMs && pooled.isIdle) {
       this.#parts.retire(pooled)

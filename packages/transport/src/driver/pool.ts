@@ -27,6 +27,8 @@ import { type DialPurpose, SharedDials } from './shared-dials.ts'
 export interface PoolParts {
   /** The preferred one first; at least one. They stay the caller's to close, after the pool. */
   readonly transports: readonly Transport[]
+  /** Which of them it dials over; all unless told. It listens on all. */
+  readonly dialsOver?: readonly Transport['kind'][] | undefined
   /** Where a peer can be reached now; empty when nobody knows. */
   readonly addressesOf: (peer: NodeId) => readonly PeerAddress[]
   /** Whether certificates name nodes, so that a dialed one must name the peer. */
@@ -216,7 +218,8 @@ export class ConnectionPool {
 
   #routes(peer: NodeId): DialRoute[] | NodosumError {
     if (this.#closing !== null) return shutDown()
-    const kinds = this.#parts.transports.map(({ kind }) => kind)
+    const { dialsOver, transports } = this.#parts
+    const kinds = dialsOver ?? transports.map(({ kind }) => kind)
     const addresses = this.#parts.addressesOf(peer)
     const routes = planDial(kinds, addresses, this.#settings.addressesMax)
     return routes.length > 0 ? routes : unreachable(peer, kinds, addresses.length)

@@ -1,5 +1,6 @@
 import type { Logger, NodeId, Scheduler } from '@nodosum/kernel'
 import type { Connection } from '../contract.ts'
+import { postponed } from '../core/replacement.ts'
 import type { PoolSettings } from '../options.ts'
 import type { ConnectionUse } from '../ports.ts'
 import type { PoolCounters } from './pool-snapshot.ts'
@@ -36,8 +37,7 @@ export class Replacer {
       return
     }
     counters.replacementsPostponed += 1
-    const nextTryMs = scheduler.nowMs() + settings.replaceRetryMs
-    pooled.replacement = { ...replacement, nextTryMs }
+    pooled.replacement = postponed(replacement, scheduler.nowMs(), settings)
     if (pooled.state === 'replacing') pooled.state = 'active'
   }
 

@@ -78,20 +78,6 @@ describe('a connection that is due', () => {
     expect(world.pool.snapshot().connections[0]?.replacement).toBe('packets')
   })
 
-  it('waits for a moment without use', async () => {
-    const world = poolWorld({ connectionPacketsMax: 1_000 })
-    const { connection, use } = await world.connected('a')
-    connection.sentPackets = 1_000
-    use.isBusy = true
-    await pass(world, 30_000)
-    expect([world.transport.dials.length, connection.isGone]).toEqual([1, false])
-    use.isBusy = false
-    await pass(world, 1_000)
-    world.transport.dials[1]?.succeed()
-    await settle()
-    expect(connection.isGone).toBe(true)
-  })
-
   it('stays when its peer has a use for it, and the new one goes; then it is tried again', async () => {
     const world = poolWorld({ connectionPacketsMax: 1_000, replaceRetryMs: 3_000 })
     const { connection, use } = await world.connected('a')
@@ -112,16 +98,21 @@ describe('a connection that is due', () => {
   })
 
   it('is replaced in use when its time is up', async () => {
-    const world = poolWorld({ connectionPacketsMax: 1_000, replaceWithinMs: 10_000 })
+    const options = { connectionPacketsMax: 1_000, replaceWithinMs: 10_000, replaceRetryMs: 1_000 }
+    const world = poolWorld(options)
     const { connection, use } = await world.connected('a')
     connection.sentPackets = 1_000
     use.isBusy = true
-    await pass(world, 10_000)
-    expect(world.transport.dials).toHaveLength(1)
-    await pass(world, 2_000)
-    world.transport.dials[1]?.succeed()
-    await settle()
+    for (let second = 0; second < 11; second++) {
+      expect(use.moves).toEqual([])
+      await pass(world, 1_000)
+      for (const dial of world.transport.dialing) dial.succeed()
+      await settle()
+    }
     expect(use.moves).toMatchObject([{ force: true }])
+    // The pauses between tries double, and what was dialed in vain is closed.
+    expect(world.transport.dials.length).toBeLessThan(8)
+    expect(world.transport.live.size).toBe(1)
     expect(world.pool.snapshot().counters).toMatchObject({ replaced: 1, replacedInUse: 1 })
   })
 
@@ -190,9 +181,11 @@ describe('reloaded credentials', () => {
     const { connection, use } = await world.connected('a')
     use.isBusy = true
     world.pool.reloadCredentials(credentials)
-    await pass(world, 7_000)
-    world.transport.dials[1]?.succeed()
-    await settle()
+    for (let second = 0; second < 7; second++) {
+      await pass(world, 1_000)
+      for (const dial of world.transport.dialing) dial.succeed()
+      await settle()
+    }
     expect(connection.isGone).toBe(true)
   })
 

@@ -16,7 +16,7 @@ const limits = {
   connectionsPerSourceMax: 3,
   halfOpenMax: 2,
   dialsMax: 3,
-  dialQueueMax: 3,
+  dialQueueMax: 1,
   dialsPerSecond: 20,
   dialBurst: 3,
   acceptsPerSecond: 20,
