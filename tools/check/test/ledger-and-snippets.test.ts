@@ -69,7 +69,7 @@ describe('snippets in pages', () => {
     expect(
       compileErrors(root, [{ file: 'a.md', line: 4, code: code.replace('number', 'string') }]),
     ).toEqual([])
-  }, 30_000)
+  })
 })
 
 describe('counting a run of tests', () => {

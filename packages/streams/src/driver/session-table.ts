@@ -248,10 +248,10 @@ export class SessionTable {
       previous.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
     }
     const session = new Session({
+      scheduler: this.#scheduler,
       established,
       options: this.#options,
       schedule: this.#schedule,
-      scheduler: this.#scheduler,
       onClosed: (closed) => {
         if (entry.session === closed) entry.session = null
         this.#logger.info(
@@ -314,9 +314,9 @@ export class SessionTable {
     if (this.#local !== null || this.#closed) return this.#local
     const [near, far] = localSession({
       self: this.#self,
+      scheduler: this.#scheduler,
       options: this.#options,
       schedule: this.#schedule,
-      scheduler: this.#scheduler,
     })
     this.#local = near
     this.onSession?.(far)
@@ -345,7 +345,7 @@ export class SessionTable {
 
   /** Frames of one turn leave together at its end. */
   readonly #schedule = (lane: OutgoingLane): void => {
-    if (this.#dirty.push(lane) === 1) setImmediate(this.#flush)
+    if (this.#dirty.push(lane) === 1) this.#scheduler.immediate(this.#flush)
   }
 
   readonly #flush = (): void => {

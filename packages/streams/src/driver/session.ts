@@ -41,15 +41,16 @@ export class Session {
   readonly #retirement: Retirement
   readonly #outgoing: BoundedMap<number, OutgoingLane>
   readonly #incoming: BoundedMap<number, IncomingLane>
+  readonly #scheduler: Scheduler
   readonly #options: StreamsOptions
   readonly #schedule: (lane: OutgoingLane) => void
   readonly #onClosed: (session: Session) => void
 
   constructor(options: {
     established: Established
+    scheduler: Scheduler
     options: StreamsOptions
     schedule: (lane: OutgoingLane) => void
-    scheduler: Scheduler
     onClosed: (session: Session) => void
   }) {
     const { established } = options
@@ -59,6 +60,7 @@ export class Session {
     this.dialer = established.dialer
     this.connection = established.connection
     this.control = established.control
+    this.#scheduler = options.scheduler
     this.#options = options.options
     this.#schedule = options.schedule
     this.#onClosed = options.onClosed
@@ -159,7 +161,7 @@ export class Session {
   controlFrame(type: number, bodyLength: number): number {
     if (!this.control.hasRoom(bodyLength)) {
       // The frame is still written: the caller fills it, and the session ends after this turn.
-      queueMicrotask(() => {
+      this.#scheduler.immediate(() => {
         this.end(new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`))
       })
     }
@@ -251,7 +253,7 @@ export class Session {
    * it in vain: the session ends, unless the connection is about to say more.
    */
   #laneReset(application: string, name: string, code: number): void {
-    queueMicrotask(() => {
+    this.#scheduler.immediate(() => {
       const what = `${this.peer} gave up the lane ${application}/${name}`
       this.end(
         code === laneRefusedCode

@@ -54,6 +54,7 @@ export class QuicConnection implements Connection, Timed {
   readonly #path: { from: HostPort; to: HostPort }
   readonly #expect: NodeId | undefined
   readonly #writeBudgetBytes: number
+  readonly #peerWords: string
   readonly #startedMs: number
   readonly #handshakeDeadlineMs: number
   readonly #resolveClosed: (reason: CloseReason) => void
@@ -83,6 +84,7 @@ export class QuicConnection implements Connection, Timed {
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
     this.#writeBudgetBytes = options.packetBytes * writtenPacketsPerTurn
+    this.#peerWords = addressWords(remote)
     this.#startedMs = scheduler.nowMs()
     this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
@@ -94,11 +96,11 @@ export class QuicConnection implements Connection, Timed {
     this.#pings = new PingLane({
       engine,
       isDialer,
-      peer: this.#peerWords(),
+      peer: this.#peerWords,
       randomBytes: shared.randomBytes,
       nowMs: () => scheduler.nowMs(),
       schedule: () => this.#schedule(),
-      onViolation: (what) => this.abort(pingsViolated(this.#peerWords(), what)),
+      onViolation: (what) => this.abort(pingsViolated(this.#peerWords, what)),
     })
     this.#streams = new StreamTable({
       engine,
@@ -147,13 +149,13 @@ export class QuicConnection implements Connection, Timed {
   }
 
   openStream(): ByteStream {
-    if (this.#state !== 'open') throw notOpen(this.#peerWords(), this.#state)
+    if (this.#state !== 'open') throw notOpen(this.#peerWords, this.#state)
     return this.#streams.open()
   }
 
   ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     if (this.#state === 'open') return this.#pings.ping(options.signal)
-    return Promise.reject(notOpen(this.#peerWords(), this.#state))
+    return Promise.reject(notOpen(this.#peerWords, this.#state))
   }
 
   stats(): ConnectionStats {
@@ -230,7 +232,7 @@ export class QuicConnection implements Connection, Timed {
     try {
       this.#turn(nowMs)
     } catch (error) {
-      this.abort(engineFailed(this.#peerWords(), error))
+      this.abort(engineFailed(this.#peerWords, error))
     }
   }
 
@@ -240,11 +242,18 @@ export class QuicConnection implements Connection, Timed {
       return
     }
     this.deadlineMs = Number.POSITIVE_INFINITY
+    try {
+      this.#overdue(nowMs)
+    } catch (error) {
+      this.abort(engineFailed(this.#peerWords, error))
+    }
+  }
+
+  #overdue(nowMs: number): void {
     this.#engine.onTimeout()
     if (this.#state === 'handshaking' && nowMs >= this.#handshakeDeadlineMs) {
       const { connectTimeoutMs } = this.#shared.settings
-      this.#terminate(handshakeTimedOut(this.#peerWords(), connectTimeoutMs))
-      return
+      return this.#terminate(handshakeTimedOut(this.#peerWords, connectTimeoutMs))
     }
     if (nowMs >= this.#housekeepingMs) this.#keepHouse(nowMs)
     this.#schedule()
@@ -309,7 +318,7 @@ export class QuicConnection implements Connection, Timed {
         verifyPeer,
         protocol,
         expect: this.#expect,
-        peer: this.#peerWords(),
+        peer: this.#peerWords,
       })
     } catch (error) {
       const refusal = error as NodosumError
@@ -351,16 +360,16 @@ export class QuicConnection implements Connection, Timed {
       this.#schedule()
       return true
     }
-    this.#finish(reasonOfEngine(this.#engine, this.#peerWords(), this.#negotiatedIdleMs))
+    this.#finish(reasonOfEngine(this.#engine, this.#peerWords, this.#negotiatedIdleMs))
     this.#shared.release(this)
     return true
   }
 
   #callbackFailed(error: unknown): void {
     const { logger } = this.#shared
-    const fields = { event: 'connection.callback_failed', remote: this.#peerWords(), err: error }
+    const fields = { event: 'connection.callback_failed', remote: this.#peerWords, err: error }
     logger.error(fields, 'a callback of the application threw')
-    this.abort(callbackFailed(this.#peerWords(), error))
+    this.abort(callbackFailed(this.#peerWords, error))
   }
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
@@ -384,15 +393,11 @@ export class QuicConnection implements Connection, Timed {
     this.#state = 'closed'
     this.#reason = reason
     this.deadlineMs = Number.POSITIVE_INFINITY
-    this.#pings.close(lostBeforeAnswer(this.#peerWords()))
+    this.#pings.close(lostBeforeAnswer(this.#peerWords))
     this.#streams.dieAll(reason.code)
     this.#shared.closed(this, reason)
     this.#resolveClosed(reason)
     const callback = this.#onClosed
     if (callback !== null) this.#streams.deliver(callback, reason)
-  }
-
-  #peerWords(): string {
-    return addressWords(this.remote)
   }
 }
