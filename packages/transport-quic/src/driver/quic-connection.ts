@@ -175,14 +175,9 @@ export class QuicConnection implements Connection, Timed {
 
   snapshot(): ConnectionSnapshot | null {
     if (this.#state === 'closed') return null
-    return {
-      role: this.role,
-      remote: this.remote,
-      peer: this.#peer,
-      state: this.#state,
-      ageMs: this.#shared.scheduler.nowMs() - this.#startedMs,
-      stats: this.stats(),
-    }
+    const { role, remote } = this
+    const ageMs = this.#shared.scheduler.nowMs() - this.#startedMs
+    return { role, remote, peer: this.#peer, state: this.#state, ageMs, stats: this.stats() }
   }
 
   close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
