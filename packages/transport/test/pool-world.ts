@@ -222,6 +222,8 @@ export class FakeUse implements ConnectionUse {
   movedBytes = 0
   /** Whether the peer has a use for the connection. */
   peerIsBusy = false
+  /** How often the pool asked whether the connection may close. */
+  retires = 0
   readonly abandonedWith: NodosumError[] = []
   readonly moves: { connection: Connection; force: boolean }[] = []
 
@@ -243,6 +245,7 @@ export class FakeUse implements ConnectionUse {
   }
 
   async retire(): Promise<boolean> {
+    this.retires += 1
     if (this.isBusy || this.peerIsBusy) return false
     await this.connection.close({ reason: 'not in use' })
     return true

@@ -112,6 +112,7 @@ describe('a session that moves to another connection', () => {
   it('waits until what is under way has ended, at both ends', async () => {
     const { world, a, b } = await connected()
     const lane = a.session.openLane('messages', 'x', 'y')
+    const laneOfB = b.session.openLane('messages', 'x', 'y')
     await settle()
     a.isIdle = false
     b.isIdle = false
@@ -123,6 +124,7 @@ describe('a session that moves to another connection', () => {
     a.isIdle = true
     world.scheduler.runFor(10)
     await until(() => !b.session.available)
+    expect(laneOfB.closed).toBe(true)
     world.scheduler.runFor(200)
     await settle()
     expect(a.sessions).toHaveLength(1)

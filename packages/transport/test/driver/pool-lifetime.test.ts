@@ -25,6 +25,7 @@ describe('a connection without use', () => {
     const { connection, use } = await world.connected('a')
     use.isBusy = true
     await pass(world, 10_000)
+    expect(use.retires).toBe(0)
     use.isBusy = false
     use.peerIsBusy = true
     await pass(world, 10_000)
@@ -146,6 +147,18 @@ describe('a connection that is due', () => {
     expect(await caller).toBe(next)
     await settle()
     expect([use.moves.length, next?.isGone]).toEqual([0, false])
+  })
+
+  it('leaves the new one to a caller also while the old one lives', async () => {
+    const world = poolWorld({ connectionPacketsMax: 1_000 })
+    const { connection, use } = await world.connected('a')
+    connection.sentPackets = 1_000
+    await pass(world, 1_000)
+    const caller = world.pool.dial(parseNodeId('a'))
+    const next = world.transport.dials[1]?.succeed()
+    expect(await caller).toBe(next)
+    await settle()
+    expect([use.moves.length, next?.isGone, connection.isGone]).toEqual([0, false, false])
   })
 
   it('gives the dial up when the old one ends and nobody asks', async () => {
