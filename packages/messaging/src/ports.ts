@@ -38,6 +38,7 @@ export interface Session {
   handler: {
     control(type: number, bytes: Uint8Array, start: number, end: number): void
     lane(lane: IncomingLane): void
+    idle(): boolean
     closed(reason: NodosumError): void
   } | null
   openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane

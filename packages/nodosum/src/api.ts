@@ -1,3 +1,6 @@
+import type { PoolSnapshot } from '@nodosum/transport'
+import type { IdentityOptions } from './node-options.ts'
+
 /** What a node knows of one member. */
 export interface Member {
   readonly nodeId: string
@@ -148,6 +151,15 @@ export interface Node {
   /** Member changes from now on. A reader that falls behind by 1,024 changes gets an error. */
   changes(options?: { signal?: AbortSignal }): AsyncIterable<MemberChange>
   application(id: string): Application
+  /**
+   * Reads the files of `identity` again, or takes other credentials, without a restart: new
+   * connections present them, and connections that there are get replaced while nothing is under
+   * way on them, at the latest after `layers.pool.replaceWithinMs`. What cannot be used is refused
+   * and changes nothing. To change the CA, first reload everywhere with both CAs in `caFile`.
+   *
+   * @throws `CONFIG_INVALID`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`, `SHUT_DOWN`
+   */
+  reloadCertificates(identity?: IdentityOptions): Promise<void>
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
   drain(options?: { deadlineMs?: number }): Promise<DrainReport>
   close(): Promise<void>
@@ -173,4 +185,6 @@ export interface Metrics {
   readonly applications: Readonly<Record<string, ApplicationMetrics>>
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
+  /** Every connection, dial, circuit breaker and counter of the connection pool. */
+  readonly connections: PoolSnapshot
 }

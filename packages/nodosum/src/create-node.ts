@@ -19,9 +19,9 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const logger =
     config.logger ?? jsonLogger({ level: 'warn', write: (line) => void process.stderr.write(line) })
   const layers = await wireLayers(config, logger)
-  const { membership, discovery, udp, nodeId, bootId } = layers
+  const { membership, discovery, network, nodeId, bootId } = layers
   try {
-    await discovery.announce?.({ nodeId, bootId, address: udp.address })
+    await discovery.announce?.({ nodeId, bootId, address: network.udp.address })
     const { timeoutMs } = config.join
     await membership.start({ timeoutMs, signal: config.signal })
   } catch (error) {

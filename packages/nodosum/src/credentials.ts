@@ -18,7 +18,7 @@ import {
   loadIdentity,
   parseGossipKey,
 } from '@nodosum/security'
-import type { NodeConfig } from './node-options.ts'
+import type { IdentityOptions, NodeConfig } from './node-options.ts'
 
 /** Who this node is and what it proves it with. */
 export interface Credentials {
@@ -47,7 +47,7 @@ async function developmentCredentials(
   cluster: ClusterName,
   random: Random,
 ): Promise<Credentials> {
-  const directory = config.developmentDirectory ?? join(stateDirectory(), 'nodosum', cluster)
+  const directory = developmentDirectoryOf(config, cluster)
   const nodeId = await resolveNodeId(config, null, random)
   const identity = await developmentIdentity({ directory, cluster, nodeId, wallMs: Date.now() })
   const key = await developmentGossipKey(directory)
@@ -91,6 +91,36 @@ async function configuredCredentials(
   }
 }
 
+/**
+ * The identity that the node presents from now on: its files once more, or others.
+ *
+ * @throws `CONFIG_INVALID` when there is no file to read again, `CERT_UNTRUSTED`, `CERT_EXPIRED`,
+ *   `IDENTITY_MISMATCH` when it names another node
+ */
+export async function reloadedIdentity(options: {
+  readonly config: NodeConfig
+  readonly cluster: ClusterName
+  readonly nodeId: NodeId
+  readonly given: IdentityOptions | undefined
+}): Promise<Identity> {
+  const { config, cluster, nodeId, given } = options
+  const wallMs = Date.now()
+  if (config.profile === 'development' && given === undefined) {
+    const directory = developmentDirectoryOf(config, cluster)
+    return await developmentIdentity({ directory, cluster, nodeId, wallMs })
+  }
+  const source = given ?? config.identity
+  const match = config.identity?.match ?? 'node'
+  if (source === undefined || (given === undefined && source.certificateFile === undefined)) {
+    throw new NodosumError(
+      'ERR_NODOSUM_CONFIG_INVALID',
+      'reloadCertificates: the certificate of this node is not in a file that could be read again; pass the new one',
+    )
+  }
+  const named = match === 'node' ? nodeId : undefined
+  return await loadIdentity({ ...source, match }, { cluster, wallMs, nodeId: named })
+}
+
 /** The option, else the certificate, else what dataDirectory keeps, else made up. */
 async function resolveNodeId(
   config: NodeConfig,
@@ -117,6 +147,10 @@ async function resolveNodeId(
     throw unusable(file, error)
   }
   return fresh
+}
+
+function developmentDirectoryOf(config: NodeConfig, cluster: ClusterName): string {
+  return config.developmentDirectory ?? join(stateDirectory(), 'nodosum', cluster)
 }
 
 function unusable(file: string, cause: unknown): NodosumError {

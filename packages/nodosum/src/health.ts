@@ -5,9 +5,20 @@ export interface HealthFacts {
   readonly nowMs: number
   readonly members: readonly Member[]
   readonly sessions: number
+  readonly transport: TransportFacts
   readonly certificateNotAfterMs: number
   readonly draining: boolean
   readonly closed: boolean
+}
+
+/** What health needs of the connection pool. */
+export interface TransportFacts {
+  /** Why there is no QUIC; null when there is. */
+  readonly quicProblem: string | null
+  /** Present members that could not be reached at the last try. */
+  readonly unreachable: readonly string[]
+  /** Members that are connected over HTTP/2 although QUIC was tried first. */
+  readonly fellBack: readonly string[]
 }
 
 /** A certificate with less time left than this is a reason to look. */
@@ -42,10 +53,22 @@ function membership({ members }: HealthFacts): HealthCheck {
   }
 }
 
-function sessions({ members, sessions: open }: HealthFacts): HealthCheck {
+/** A member without a session is nothing bad: idle ones close, and the next message opens one. */
+function sessions({ members, sessions: open, transport }: HealthFacts): HealthCheck {
   const peers = members.filter((member) => !isGone(member)).length - 1
-  const status = open >= peers ? 'ok' : 'degraded'
-  return { name: 'transport', status, detail: `${open} sessions open to ${peers} peers` }
+  const { quicProblem, unreachable, fellBack } = transport
+  const detail = [`${open} sessions open to ${peers} peers`]
+  if (unreachable.length > 0) detail.push(`not reachable: ${unreachable.join(', ')}`)
+  if (fellBack.length > 0) {
+    detail.push(`over HTTP/2 because QUIC did not answer: ${fellBack.join(', ')}; does UDP pass?`)
+  }
+  if (quicProblem !== null) detail.push(`HTTP/2 only, QUIC is not available: ${quicProblem}`)
+  const isDegraded = unreachable.length > 0 || fellBack.length > 0
+  return {
+    name: 'transport',
+    status: isDegraded ? 'degraded' : 'ok',
+    detail: detail.join('; '),
+  }
 }
 
 function certificate({ nowMs, certificateNotAfterMs }: HealthFacts): HealthCheck {

@@ -4,6 +4,8 @@ import { defineOptions, duration, integer, type OptionTable } from '@nodosum/ker
 import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
 import { type MessagingOptions, messagingOptions } from '@nodosum/messaging'
 import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
+import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
+import { type H2Settings, h2Options } from '@nodosum/transport-h2'
 import { z } from 'zod'
 
 const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
@@ -42,6 +44,7 @@ export interface NodeOptions {
   }
   readonly identity?: IdentityOptions | undefined
   readonly gossipKeys?: readonly string[] | undefined
+  readonly transport?: 'auto' | 'quic' | 'h2' | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
@@ -51,6 +54,8 @@ export interface NodeOptions {
     readonly membership?: Partial<MembershipOptions>
     readonly streams?: Partial<StreamsOptions>
     readonly messaging?: Partial<MessagingOptions>
+    readonly pool?: PoolOptions
+    readonly h2?: Partial<H2Settings>
     readonly quic?: Readonly<Record<string, unknown>>
   }
 }
@@ -83,6 +88,7 @@ export interface NodeConfig {
   }
   readonly identity?: (IdentityOptions & { readonly match: 'node' | 'cluster' }) | undefined
   readonly gossipKeys?: readonly string[] | undefined
+  readonly transport: 'auto' | 'quic' | 'h2'
   readonly tags: Readonly<Record<string, string>>
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
@@ -92,6 +98,8 @@ export interface NodeConfig {
     readonly membership: MembershipOptions
     readonly streams: StreamsOptions
     readonly messaging: MessagingOptions
+    readonly pool: PoolSettings
+    readonly h2: H2Settings
     readonly quic: Readonly<Record<string, unknown>>
   }
 }
@@ -117,7 +125,8 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
           default: 6_969,
           min: 0,
           max: 65_535,
-          description: 'UDP port for gossip and QUIC; 0 picks a free one.',
+          description:
+            'UDP port for gossip and QUIC, TCP port for HTTP/2: the same number. 0 picks a free one.',
         }),
       })
       .optional()
@@ -165,6 +174,12 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .describe(
         'From generateGossipKey(). The first seals, all open. Required except in profile development.',
       ),
+    transport: z
+      .enum(['auto', 'quic', 'h2'])
+      .default('auto')
+      .describe(
+        'What this node dials with. auto: QUIC, and HTTP/2 as well when QUIC has not answered within a second, or alone where QUIC does not load. Every node listens on HTTP/2 and, where it loads, on QUIC.',
+      ),
     tags: z
       .record(z.string(), z.string())
       .default({})
@@ -184,6 +199,8 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         membership: membershipOptions.schema.prefault({}),
         streams: streamsOptions.schema.prefault({}),
         messaging: messagingOptions.schema.prefault({}),
+        pool: poolOptions.schema.prefault({}),
+        h2: h2Options.schema.prefault({}),
         quic: z.record(z.string(), z.unknown()).default({}),
       })
       .prefault({})

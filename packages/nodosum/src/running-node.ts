@@ -1,4 +1,4 @@
-import { type ApplicationId, isNodosumError, type NodosumError } from '@nodosum/kernel'
+import { type ApplicationId, type ClusterName, isNodosumError, NodosumError } from '@nodosum/kernel'
 import type {
   Application,
   CloseReason,
@@ -11,7 +11,10 @@ import type {
   Undelivered,
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
+import { reloadedIdentity } from './credentials.ts'
 import { healthOf } from './health.ts'
+import type { IdentityOptions } from './node-options.ts'
+import { transportFacts } from './transport-facts.ts'
 import type { Layers } from './wiring.ts'
 
 /** How long others get to hear that this node drains before it refuses new work. */
@@ -38,7 +41,7 @@ export class RunningNode implements Node {
     this.id = layers.nodeId
     this.bootId = layers.bootId
     this.cluster = layers.config.cluster
-    this.address = layers.udp.address
+    this.address = layers.network.udp.address
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -54,7 +57,8 @@ export class RunningNode implements Node {
       nowMs: Date.now(),
       members: this.members(),
       sessions: this.#sessionCount(),
-      certificateNotAfterMs: this.#layers.credentials.identity.notAfterMs,
+      transport: transportFacts(this.#layers, this.members()),
+      certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
       draining: this.#draining !== null,
       closed: this.#closing !== null,
     })
@@ -64,7 +68,8 @@ export class RunningNode implements Node {
     const members = { alive: 0, suspect: 0, failed: 0, left: 0, draining: 0 }
     for (const { state } of this.members()) members[state] += 1
     const applications = this.#layers.messaging.snapshot()
-    return { applications, members, sessions: this.#sessionCount() }
+    const connections = this.#layers.network.pool.snapshot()
+    return { applications, members, sessions: this.#sessionCount(), connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void
@@ -97,6 +102,20 @@ export class RunningNode implements Node {
 
   application(id: string): Application {
     return this.#layers.messaging.application(id as ApplicationId) as Application
+  }
+
+  async reloadCertificates(identity?: IdentityOptions): Promise<void> {
+    const { network, config, nodeId, logger } = this.#layers
+    const cluster = config.cluster as ClusterName
+    const fresh = await reloadedIdentity({ config, nodeId, cluster, given: identity })
+    if (this.#closing !== null) {
+      throw new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+    }
+    network.useIdentity(fresh)
+    logger.info(
+      { event: 'certificate.reloaded', not_after: new Date(fresh.notAfterMs).toISOString() },
+      'new connections present another certificate; those that there are get replaced',
+    )
   }
 
   drain(options: { deadlineMs?: number } = {}): Promise<DrainReport> {

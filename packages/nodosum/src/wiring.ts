@@ -16,11 +16,12 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { MembershipService } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createGossipSeal, createPeerVerifier, type GossipSeal } from '@nodosum/security'
-import { SessionTable } from '@nodosum/streams'
-import { bindUdpPort, Dialer, type Transport, type UdpPort } from '@nodosum/transport'
+import { createGossipSeal, type GossipSeal } from '@nodosum/security'
+import { type Session, SessionTable } from '@nodosum/streams'
+import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
@@ -32,8 +33,7 @@ export interface Layers {
   readonly nodeId: NodeId
   readonly bootId: BootId
   readonly logger: Logger
-  readonly udp: UdpPort
-  readonly transport: Transport
+  readonly network: Network
   readonly seal: GossipSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
@@ -74,45 +74,35 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
   }
   const discovery = discoveryOf(config, credentials)
-  const udp = await bindUdpPort(listen)
-  undo.add(() => udp.close())
-
-  const { createQuicTransport } = await loadQuic()
-  const transport = await createQuicTransport({
-    udp,
-    credentials: identity,
-    verifyPeer: createPeerVerifier({
-      cluster,
-      match,
-      caPem: identity.caPem,
-      trustDomain: trustDomainOf(identity.uri),
-      now: () => scheduler.wallMs(),
-      acceptedUris: match === 'cluster' ? [identity.uri] : undefined,
-    }),
+  // Connections that come before everything is wired are turned away; nobody knows this node yet.
+  const node: { sessions?: SessionTable; membership?: MembershipService } = {}
+  const network = await openNetwork({
+    config,
+    listen,
+    cluster,
+    identity,
+    match,
     scheduler,
     random,
     logger,
-    options: config.layers.quic,
+    addressesOf: (peer) =>
+      node.membership?.members().find((known) => known.nodeId === peer)?.addresses ?? [],
+    accept: (connection) => {
+      if (node.sessions === undefined) void connection.close({ reason: 'not ready' })
+      else node.sessions.accept(connection)
+    },
   })
-  undo.add(() => transport.close())
-
-  const dialer = new Dialer({ transport, scheduler, random, logger })
-  undo.add(async () => dialer.close())
+  undo.add(() => network.close())
+  const { udp, pool } = network
   const sessions = new SessionTable({
     self: { cluster, nodeId, bootId },
-    dial: (peer, { signal }) => {
-      const member = membership.members().find((known) => known.nodeId === peer)
-      const addresses = (member?.addresses ?? []).map(({ host, udpPort }) => ({
-        host,
-        port: udpPort,
-      }))
-      return dialer.dial(peer, addresses, match === 'node' ? { signal, expect: peer } : { signal })
-    },
+    dial: (peer, { signal }) => pool.dial(peer, { signal }),
     scheduler,
     logger,
     options: config.layers.streams,
   })
   undo.add(() => sessions.close())
+  node.sessions = sessions
 
   const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
   const membership: MembershipService = new MembershipService({
@@ -123,7 +113,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       {
         host: config.advertise?.host ?? listen.host,
         udpPort: udp.address.port,
-        tcpPort: 0,
+        tcpPort: network.tcpPort,
       },
     ],
     tags: config.tags,
@@ -140,6 +130,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     options: config.layers.membership,
   })
   undo.add(() => membership.close())
+  node.membership = membership
 
   const directory = new ClusterDirectory({
     self: nodeId,
@@ -158,26 +149,30 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => messaging.close())
 
-  sessions.onSession = (session) => messaging.attach(session)
+  const open = (peer: NodeId): void => {
+    sessions.ensure(peer).catch((error: unknown) => {
+      const fields = { event: 'session.failed', peer_id: peer, err: error }
+      logger.debug(fields, `no session with ${peer} yet`)
+    })
+  }
+  sessions.onSession = (session) => {
+    messaging.attach(session)
+    pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+  }
   membership.onChange(({ kind, member }) => {
     directory.changed()
     // A full mesh: the lower id of each pair opens the session; the other opens it if it needs to.
     const arrived = kind === 'joined' || kind === 'restarted' || kind === 'alive'
     if (!arrived || nodeId >= member.nodeId) return
-    sessions.ensure(member.nodeId).catch((error: unknown) => {
-      const fields = { event: 'session.failed', peer_id: member.nodeId, err: error }
-      logger.debug(fields, `no session with ${member.nodeId} yet`)
-    })
+    open(member.nodeId)
   })
-  await transport.listen((connection) => sessions.accept(connection))
   return {
     config,
     credentials,
     nodeId,
     bootId,
     logger,
-    udp,
-    transport,
+    network,
     seal,
     sessions,
     messaging,
@@ -200,17 +195,26 @@ function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
   return { find: async () => ({ addresses: [], detail: 'no discovery is configured' }) }
 }
 
-/** Optional, because its binding is not built for every platform. */
-async function loadQuic(): Promise<typeof import('@nodosum/transport-quic')> {
-  try {
-    return await import('@nodosum/transport-quic')
-  } catch (cause) {
-    const message = 'the package @nodosum/transport-quic is not installed or does not load'
-    throw new NodosumError('ERR_NODOSUM_TRANSPORT_UNAVAILABLE', message, { cause })
+/** What a session says to the pool about the connection that carries it. */
+function useOf(
+  session: Session,
+  sessions: SessionTable,
+  open: (peer: NodeId) => void,
+): ConnectionUse {
+  return {
+    peer: session.peer,
+    activity: () => session.activity,
+    isIdle: () => session.isIdle,
+    // The peer's handlers never pause the control lane.
+    owed: () => ({
+      waitingBytes: session.control.bufferedBytes,
+      movedBytes: session.control.movedBytes,
+    }),
+    retire: () => session.retire(),
+    abandon: (error) => {
+      session.end(error)
+      open(session.peer)
+    },
+    moveTo: (connection, options) => sessions.moveTo(session, connection, options),
   }
-}
-
-/** spiffe://TRUST-DOMAIN/path */
-function trustDomainOf(uri: string): string {
-  return uri.split('/')[2] ?? ''
 }

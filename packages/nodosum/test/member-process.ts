@@ -11,8 +11,11 @@ export interface MemberProcess {
   readonly ended: Promise<string>
 }
 
-export function startMember(options: object): MemberProcess {
-  const program = join(import.meta.dirname, 'programs/member.ts')
+export function startMember(
+  options: object,
+  file: 'member.ts' | 'without-quic.ts' = 'member.ts',
+): MemberProcess {
+  const program = join(import.meta.dirname, 'programs', file)
   const child = spawn(
     process.execPath,
     ['-C', 'nodosum-source', program, JSON.stringify(options)],

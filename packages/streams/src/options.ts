@@ -9,6 +9,7 @@ export interface StreamsOptions {
   readonly lanesPerSessionMax: number
   readonly sessionsMax: number
   readonly helloTimeoutMs: number
+  readonly retireWaitMs: number
 }
 
 /** Every limit and time of sessions and lanes. */
@@ -53,6 +54,13 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       min: 100,
       max: 60_000,
       description: 'How long the two HELLOs of a connection may take.',
+    }),
+    retireWaitMs: duration({
+      default: 250,
+      min: 0,
+      max: 60_000,
+      description:
+        'How long a session that moves to another connection waits at each end for what is under way to end, while new sends wait. If it does not end in time, the session stays and goes on.',
     }),
   }),
 })

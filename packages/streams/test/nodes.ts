@@ -38,6 +38,7 @@ export class TestNode {
   dialFails: Error | null = null
   dials = 0
   takesLanes = true
+  isIdle = true
   readonly #world: TestWorld
 
   constructor(world: TestWorld, id: string, options: TestNodeOptions) {
@@ -99,6 +100,7 @@ export class TestNode {
           },
         }
       },
+      idle: () => this.isIdle,
       closed: (error) => void this.endings.push(error),
     }
   }

@@ -87,10 +87,7 @@ export class SimulatedConnection implements Connection, LinkEnd {
   #lastReceivedMs: number
   #unacked = 0
   #closing: { readonly done: Promise<void>; readonly end: LocalEnd } | null = null
-  #sentBytes = 0
-  #receivedBytes = 0
-  #lostSegments = 0
-  #rttMs = 0
+  readonly #traffic = { rttMs: 0, sentBytes: 0, sentPackets: 0, receivedBytes: 0, lostPackets: 0 }
 
   constructor(shared: ConnectionShared, place: ConnectionPlace) {
     const { scheduler, limits, random } = shared
@@ -163,10 +160,7 @@ export class SimulatedConnection implements Connection, LinkEnd {
 
   stats(): ConnectionStats {
     return {
-      rttMs: this.#rttMs,
-      sentBytes: this.#sentBytes,
-      receivedBytes: this.#receivedBytes,
-      lostPackets: this.#lostSegments,
+      ...this.#traffic,
       congestionWindowBytes: 0,
       bufferedBytes: this.#streams.bufferedBytes,
       streams: this.#streams.size,
@@ -219,7 +213,7 @@ export class SimulatedConnection implements Connection, LinkEnd {
   receive(segment: Segment, sentMs: number): void {
     if (this.#state === 'closed') return
     this.#lastReceivedMs = this.#shared.scheduler.nowMs()
-    this.#receivedBytes += sizeOf(segment)
+    this.#traffic.receivedBytes += sizeOf(segment)
     switch (segment.kind) {
       case 'hello':
       case 'welcome':
@@ -252,7 +246,7 @@ export class SimulatedConnection implements Connection, LinkEnd {
     switch (segment.kind) {
       case 'ack':
         this.#unacked -= 1
-        this.#rttMs = this.#shared.scheduler.nowMs() - segment.sentMs
+        this.#traffic.rttMs = this.#shared.scheduler.nowMs() - segment.sentMs
         this.#closeStep()
         return
       case 'ping':
@@ -375,8 +369,9 @@ export class SimulatedConnection implements Connection, LinkEnd {
   #send(segment: Segment): void {
     if (this.#state === 'closed') return
     if (asksForAck(segment)) this.#unacked += 1
-    this.#sentBytes += sizeOf(segment)
-    this.#lostSegments += this.#place.link.send(this.#side, segment)
+    this.#traffic.sentBytes += sizeOf(segment)
+    this.#traffic.sentPackets += 1
+    this.#traffic.lostPackets += this.#place.link.send(this.#side, segment)
   }
 
   #handshake(kind: Handshake['kind']): Segment {

@@ -54,6 +54,7 @@ export interface ByteStream {
 export interface ConnectionStats {
   readonly rttMs: number
   readonly sentBytes: number
+  readonly sentPackets: number
   readonly receivedBytes: number
   readonly lostPackets: number
   readonly congestionWindowBytes: number

@@ -1,5 +1,5 @@
 /** What the driver needs of TLS and HTTP/2; Node's own fit through the adapters. */
-import type { HostPort } from '@nodosum/transport'
+import type { HostPort, TransportCredentials } from '@nodosum/transport'
 
 /** One HTTP/2 stream; that of `node:http2` is one. */
 export interface EngineStream {
@@ -108,4 +108,6 @@ export interface Network {
    *   host that is not an IP literal
    */
   open(host: string, port: number, visited: (remote: HostPort) => LinkEvents | null): Promise<Door>
+  /** As `Transport.prepareCredentials`. */
+  prepareCredentials(credentials: TransportCredentials): () => void
 }

@@ -1,6 +1,5 @@
 import type { Logger, Random, Scheduler } from '@nodosum/kernel'
-import type { Transport, UdpPort, VerifyPeer } from '@nodosum/transport'
-import type { QuicCredentials } from './adapters/credentials.ts'
+import type { Transport, TransportCredentials, UdpPort, VerifyPeer } from '@nodosum/transport'
 import { applicationProtocol, loadEngine } from './adapters/quiche-binding.ts'
 import { QuicEndpoint } from './driver/quic-endpoint.ts'
 import { parseQuicOptions, type QuicOptions } from './options.ts'
@@ -9,7 +8,7 @@ import { parseQuicOptions, type QuicOptions } from './options.ts'
 export interface QuicTransportOptions {
   /** The bound port; it stays the caller's, who also closes it, after the transport. */
   readonly udp: UdpPort
-  readonly credentials: QuicCredentials
+  readonly credentials: TransportCredentials
   /** Called with the peer's chain after every handshake, on both sides. */
   readonly verifyPeer: VerifyPeer
   readonly scheduler: Scheduler

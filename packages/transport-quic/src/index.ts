@@ -1,4 +1,3 @@
-export type { QuicCredentials } from './adapters/credentials.ts'
 export type { QuicTransportOptions } from './create-quic-transport.ts'
 export { createQuicTransport } from './create-quic-transport.ts'
 export type { QuicOptions, QuicSettings } from './options.ts'

@@ -1,5 +1,5 @@
 /** What the driver needs of a QUIC engine; the quiche binding fits through its adapter. */
-import type { HostPort } from '@nodosum/transport'
+import type { HostPort, TransportCredentials } from '@nodosum/transport'
 
 /** What a close said: by QUIC itself or TLS (`isApp` false), or by the layers above. */
 export interface EngineCloseError {
@@ -38,7 +38,7 @@ export interface EngineConnection {
   peerCertChain(): Uint8Array[] | null
   peerError(): EngineCloseError | null
   localError(): EngineCloseError | null
-  stats(): { readonly lost: number; readonly peerMaxIdleTimeout: number }
+  stats(): { readonly sent: number; readonly lost: number; readonly peerMaxIdleTimeout: number }
   pathStats(): readonly { readonly rtt: number; readonly cwnd: number }[]
 }
 
@@ -56,6 +56,8 @@ export interface EngineConnectionOptions {
 export interface Engine {
   dial(options: EngineConnectionOptions): EngineConnection
   accept(options: EngineConnectionOptions): EngineConnection
+  /** The same with other credentials. Throws ERR_NODOSUM_CONFIG_INVALID for unusable ones. */
+  withCredentials(credentials: TransportCredentials): Engine
 }
 
 /** `streamShutdown` directions. */

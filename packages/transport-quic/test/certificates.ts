@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { QuicCredentials } from '../src/adapters/credentials.ts'
+import type { TransportCredentials } from '@nodosum/transport'
 
 /** Real certificates, made with openssl in a temporary directory. */
 export interface Certificates {
   /** Chains to the common CA and trusts it. */
-  issue(uri: string): QuicCredentials
+  issue(uri: string): TransportCredentials
   /** Chains to the common CA, but ended in the past. */
-  issueExpired(uri: string): QuicCredentials
+  issueExpired(uri: string): TransportCredentials
   /** Chains to a CA that nobody else trusts; trusts the common one. */
-  issueByStranger(uri: string): QuicCredentials
+  issueByStranger(uri: string): TransportCredentials
   readonly caPem: string
   remove(): void
 }
@@ -32,7 +32,7 @@ export function makeCertificates(): Certificates {
     const subject = ['-subj', `/CN=${name}`, '-days', '2']
     openssl('req', '-x509', '-new', '-key', `${name}.key`, ...subject, '-out', `${name}.crt`)
   }
-  const issue = (authority: string, uri: string, dates: string[]): QuicCredentials => {
+  const issue = (authority: string, uri: string, dates: string[]): TransportCredentials => {
     count += 1
     const name = `leaf${count}`
     makeKey(name)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { parseClusterName, silentLogger } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { createPeerVerifier } from '@nodosum/security'
+import type { TransportCredentials } from '@nodosum/transport'
 import { bindUdpPort, type HostPort, type UdpPort } from '@nodosum/transport'
 import type {
   ConformanceHarness,
@@ -13,7 +14,6 @@ import type {
   Stranger,
   StrangerLeft,
 } from '@nodosum/transport/conformance'
-import type { QuicCredentials } from '../src/adapters/credentials.ts'
 import { createQuicTransport } from '../src/create-quic-transport.ts'
 import type { Certificates } from './certificates.ts'
 import { until } from './harness.ts'
@@ -25,8 +25,10 @@ const otherVersion = 'nodosum/0'
 
 /** Nodes of one CA; the certificates stay the caller's. */
 export function quicHarness(certificates: Certificates): ConformanceHarness {
-  const issued = new Map<string, QuicCredentials>()
-  const credentialsOf = (node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>): QuicCredentials => {
+  const issued = new Map<string, TransportCredentials>()
+  const credentialsOf = (
+    node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
+  ): TransportCredentials => {
     const key = `${node.name} ${node.flaw ?? ''}`
     const known = issued.get(key) ?? issue(certificates, node)
     issued.set(key, known)
@@ -50,7 +52,7 @@ export function quicHarness(certificates: Certificates): ConformanceHarness {
 function issue(
   certificates: Certificates,
   { name, flaw }: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
-): QuicCredentials {
+): TransportCredentials {
   const uri = `spiffe://test/nodosum/shop/${name}`
   if (flaw === 'expired') return certificates.issueExpired(uri)
   if (flaw === 'untrusted') return certificates.issueByStranger(uri)
@@ -58,7 +60,7 @@ function issue(
 }
 
 async function startNode(
-  credentials: QuicCredentials,
+  credentials: TransportCredentials,
   options: ConformanceNodeOptions,
 ): Promise<ConformanceNode> {
   const bound = await bindUdpPort({ host, port: 0 })
@@ -142,7 +144,7 @@ class Cable implements UdpPort {
 async function approach(
   node: ConformanceNode,
   stranger: Stranger,
-  credentials: QuicCredentials,
+  credentials: TransportCredentials,
 ): Promise<StrangerLeft> {
   if (stranger === 'garbage') return sendGarbage(node)
   const { caPem } = credentials
@@ -175,7 +177,7 @@ async function sendGarbage(node: ConformanceNode): Promise<StrangerLeft> {
 
 async function listenAs(
   stranger: StrangeListener,
-  credentials: QuicCredentials,
+  credentials: TransportCredentials,
 ): Promise<StrangeListenerOpen> {
   if (stranger === 'other-version') return rawListen({ ...credentials, protocol: otherVersion })
   const udp = await bindUdpPort({ host, port: 0 })

@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { type NodeId, silentLogger } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
+import type { TransportCredentials } from '@nodosum/transport'
 import {
   bindUdpPort,
   type Connection,
@@ -10,7 +11,6 @@ import {
   type UdpPort,
   type VerifyPeer,
 } from '@nodosum/transport'
-import type { QuicCredentials } from '../src/adapters/credentials.ts'
 import { createQuicTransport } from '../src/create-quic-transport.ts'
 import type { QuicOptions } from '../src/options.ts'
 
@@ -22,7 +22,7 @@ export interface TestNode {
 }
 
 export interface TestNodeOptions {
-  readonly credentials: QuicCredentials
+  readonly credentials: TransportCredentials
   readonly verifyPeer?: VerifyPeer
   readonly options?: QuicOptions
   /** Wraps the bound port, for example to lose packets. */

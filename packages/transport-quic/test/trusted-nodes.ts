@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isNodosumError } from '@nodosum/kernel'
+import type { TransportCredentials } from '@nodosum/transport'
 import { afterAll, afterEach } from 'vitest'
-import type { QuicCredentials } from '../src/adapters/credentials.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { connectPair, startNode, type TestNode } from './harness.ts'
 
 export const certificates: Certificates = makeCertificates()
-export const first: QuicCredentials = certificates.issue('spiffe://test/nodosum/shop/first')
-export const second: QuicCredentials = certificates.issue('spiffe://test/nodosum/shop/second')
+export const first: TransportCredentials = certificates.issue('spiffe://test/nodosum/shop/first')
+export const second: TransportCredentials = certificates.issue('spiffe://test/nodosum/shop/second')
 const directory = mkdtempSync(join(tmpdir(), 'nodosum-quic-child-'))
 /** What the end of a test closes, last first. */
 export const closers: (() => unknown)[] = []

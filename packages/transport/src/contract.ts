@@ -140,6 +140,8 @@ export interface ConnectionStats {
   readonly rttMs: number
   /** Bytes handed to the network, with packet overhead. */
   readonly sentBytes: number
+  /** Packets handed to the network; 0 where the system hides them. */
+  readonly sentPackets: number
   /** Bytes taken from the network, with packet overhead. */
   readonly receivedBytes: number
   /** Packets declared lost (and what they carried resent); 0 where the system hides them. */
@@ -240,6 +242,16 @@ export interface TransportSnapshot {
   readonly counters: Readonly<Record<string, number>>
 }
 
+/** PEM texts of a node's identity. */
+export interface TransportCredentials {
+  /** Leaf first, then intermediates. */
+  readonly certificatePem: string
+  /** PKCS #8. */
+  readonly keyPem: string
+  /** One or more CA certificates that peers must chain to. */
+  readonly caPem: string
+}
+
 /** A way to reach other nodes. */
 export interface Transport {
   readonly kind: Connection['kind']
@@ -265,6 +277,13 @@ export interface Transport {
    */
   connect(remote: HostPort, options?: ConnectOptions): Promise<Connection>
   snapshot(): TransportSnapshot
+  /**
+   * Checks new credentials and returns what puts them into force: connections that come up
+   * afterwards present them, others are not touched. Absent where a transport has no certificates.
+   *
+   * @throws ERR_NODOSUM_CONFIG_INVALID when they cannot be used; the old ones stay in force
+   */
+  prepareCredentials?(credentials: TransportCredentials): () => void
   /**
    * Closes every connection in order and everything else: no socket and no timer of it remains.
    * Dials under way reject with ERR_NODOSUM_SHUT_DOWN. Never rejects; idempotent.

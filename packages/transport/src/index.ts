@@ -11,13 +11,16 @@ export type {
   Listener,
   PeerIdentity,
   Transport,
+  TransportCredentials,
   TransportLimits,
   TransportSnapshot,
   VerifyPeer,
 } from './contract.ts'
 export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
+export type { PeerAddress } from './core/dial-plan.ts'
+export { errorCodeOfRefusal } from './core/refusal-codes.ts'
 export { ChunkQueue } from './driver/chunk-queue.ts'
-export type { DialerParts, DialOptions } from './driver/dialer.ts'
-export { Dialer } from './driver/dialer.ts'
-export type { DialerOptions, DialerSettings } from './options.ts'
-export { dialerOptions } from './options.ts'
+export { ConnectionPool, type PoolParts } from './driver/pool.ts'
+export type { PoolCounters, PoolSnapshot } from './driver/pool-snapshot.ts'
+export { type PoolOptions, type PoolSettings, parsePoolOptions, poolOptions } from './options.ts'
+export type { ConnectionUse, OwedBytes } from './ports.ts'

@@ -37,6 +37,7 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_LIMIT_CONNECTIONS'
     | 'ERR_NODOSUM_LIMIT_STREAMS'
     | 'ERR_NODOSUM_LIMIT_PENDING'
+    | 'ERR_NODOSUM_RATE_LIMITED'
     | 'ERR_NODOSUM_CONFIG_INVALID'
     | 'ERR_NODOSUM_LISTEN_FAILED'
     | 'ERR_NODOSUM_TRANSPORT_UNAVAILABLE'
@@ -134,6 +135,11 @@ export const errorCatalog: {
     'overload',
     'As many operations wait as may wait.',
     'Await earlier ones first, or raise the limit named in the message.',
+  ),
+  ERR_NODOSUM_RATE_LIMITED: entry(
+    'overload',
+    'The peer takes no more connections for the moment: they come faster than it may take them.',
+    'Retry later and slower, or raise the limit named in the message at the peer.',
   ),
   ERR_NODOSUM_CONFIG_INVALID: entry(
     'permanent',

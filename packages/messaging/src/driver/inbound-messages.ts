@@ -107,6 +107,11 @@ export class InboundMessages {
     else if (confirm) this.#control.mark(messageFrame.handled, this.#lane.stream, sequence)
   }
 
+  /** No handler runs, and the sender knows what has started. */
+  get isIdle(): boolean {
+    return this.#running.size === 0 && this.#toldSequence === this.#startedSequence
+  }
+
   closed(): void {
     this.#over = true
     this.#handlers.forget(this.#resume)

@@ -80,6 +80,11 @@ export class InboundRequests {
     this.#contexts.get(sequence)?.abort()
   }
 
+  /** No request runs or waits. */
+  get isIdle(): boolean {
+    return this.#contexts.size === 0
+  }
+
   closed(): void {
     for (const context of this.#contexts.values()) context.abort()
   }

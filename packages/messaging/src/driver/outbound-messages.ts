@@ -54,6 +54,11 @@ export class OutboundMessages {
     return this.#ledger.inFlight
   }
 
+  /** Every message is confirmed as far as its caller asked. */
+  get isIdle(): boolean {
+    return this.#ledger.inFlight === 0 && this.#handled.size === 0
+  }
+
   /** The bytes of a message with a routing key in front of them. */
   static headers(key: string | null): Uint8Array | null {
     return key === null ? null : encodeHeaders(key)

@@ -48,6 +48,10 @@ export class OutboundRequests {
     return this.#pending.size
   }
 
+  get isIdle(): boolean {
+    return this.#pending.size === 0
+  }
+
   /**
    * Sends one request.
    *

@@ -41,6 +41,7 @@ export class PeerLink {
     session.handler = {
       control: (type, bytes, start, end) => this.#received(type, bytes, start, end),
       lane: (lane) => this.#opened(lane),
+      idle: () => this.isIdle,
       closed: (reason) => this.#closed(reason),
     }
   }
@@ -52,6 +53,13 @@ export class PeerLink {
       sum += 'pending' in lane ? lane.pending : lane.inFlight
     }
     return sum
+  }
+
+  /** Nothing is under way in either direction. */
+  get isIdle(): boolean {
+    for (const lane of this.#outgoing.values()) if (!lane.isIdle) return false
+    for (const lane of this.#incoming.values()) if (!lane.isIdle) return false
+    return true
   }
 
   /** @throws `LIMIT_STREAMS`, or what ended the session. */

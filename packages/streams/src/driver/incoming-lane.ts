@@ -36,6 +36,11 @@ export class IncomingLane {
     this.#decoder = options.decoder
   }
 
+  /** The sequence of the last frame; 0 before the first. */
+  get sequence(): number {
+    return this.#expected - 1
+  }
+
   /** False when `sequence` is not the next one. OPEN is the first frame of every lane. */
   accepts(sequence: number): boolean {
     if (sequence !== this.#expected) return false

@@ -16,6 +16,8 @@ export class OutgoingLane {
   readonly stream: number
   /** Called when there is room again after `hasRoom` said no. */
   onRoom: (() => void) | null = null
+  /** While true the lane counts as closed: its session may be about to end. */
+  isHeld = false
   #sequence = 0
   #slab: Uint8Array = new Uint8Array(0)
   #start = 0
@@ -25,6 +27,7 @@ export class OutgoingLane {
   #blocked = false
   #starved = false
   #dead = false
+  #writtenBytes = 0
   readonly #bytes: ByteStream
   readonly #bufferBytesMax: number
   readonly #schedule: (lane: OutgoingLane) => void
@@ -62,8 +65,14 @@ export class OutgoingLane {
     return this.#waitingBytes
   }
 
+  /** Bytes that the transport has taken since the lane was opened. */
+  get movedBytes(): number {
+    return this.#writtenBytes - this.#bytes.bufferedBytes
+  }
+
+  /** Whether frames are refused. */
   get closed(): boolean {
-    return this.#dead
+    return this.#dead || this.isHeld
   }
 
   /** Whether a frame with a body of this size fits below the buffer limit. */
@@ -106,6 +115,7 @@ export class OutgoingLane {
     while (!this.#blocked && taken < this.#full.length) {
       const chunk = this.#full[taken++] as Uint8Array
       this.#waitingBytes -= chunk.length
+      this.#writtenBytes += chunk.length
       if (!this.#bytes.write(chunk)) this.#blocked = true
     }
     if (taken > 0) this.#full.splice(0, taken)

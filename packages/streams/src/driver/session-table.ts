@@ -1,5 +1,5 @@
 import { BoundedMap, type Logger, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
-import { chooseAttachment } from '../core/attachment.ts'
+import { type Attachment, chooseAttachment } from '../core/attachment.ts'
 import type { StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'
 import type { Hello, Reject } from '../wire/hello.ts'
@@ -23,6 +23,8 @@ interface PeerEntry {
   bootId: string | null
   dial: Promise<Session> | null
   dialAbort: AbortController | null
+  /** The attachment number that the dial under way asks for. */
+  dialAttachment: number
   /** A HELLO from the peer is accepted and waits for its CONFIRM. */
   answering: boolean
   waiters: Set<(session: Session) => void>
@@ -57,10 +59,11 @@ export class SessionTable {
     this.#peers = new BoundedMap(options.options.sessionsMax)
   }
 
-  /** The session to a peer, or null when there is none yet. */
+  /** The session to a peer, or null when there is none that takes frames now. */
   get(peer: NodeId): Session | null {
     if (peer === this.#self.nodeId) return this.#localSession()
-    return this.#peers.get(peer)?.session ?? null
+    const session = this.#peers.get(peer)?.session ?? null
+    return session?.available === true ? session : null
   }
 
   /** Live sessions with other nodes. */
@@ -80,13 +83,45 @@ export class SessionTable {
     if (this.#closed) return Promise.reject(shutDown())
     const entry = this.#entry(peer)
     if (entry === null) return Promise.reject(this.#tooMany())
+    // It may be about to end; then another one is opened.
+    if (entry.session !== null) return entry.session.settled.then(() => this.ensure(peer))
     if (entry.answering) return this.#inbound(peer, entry)
-    entry.dial ??= this.#connect(peer, entry).finally(() => {
-      entry.dial = null
-      entry.dialAbort = null
-      this.#forgetWhenIdle(peer, entry)
-    })
-    return entry.dial
+    return entry.dial ?? this.#dialing(peer, entry, this.#connect(peer, entry))
+  }
+
+  /**
+   * Goes on over another connection to the same peer, which this node has dialed. Without `force`
+   * only once both ends have come to rest; with it, what is under way ends with the session.
+   * Resolves to whether a session is open over it; if not, the connection is still the caller's.
+   */
+  async moveTo(
+    session: Session,
+    connection: Connection,
+    options: { readonly force: boolean },
+  ): Promise<boolean> {
+    const { peer } = session
+    const entry = this.#peers.get(peer)
+    if (entry === undefined || entry.session !== session) return false
+    if (!options.force && !(await session.comeToRest())) return false
+    if (this.#closed) return false
+    if (entry.dial !== null || entry.answering) {
+      // Another session is about to take its place.
+      if (!options.force) await session.close('not in use')
+      return false
+    }
+    entry.dialAttachment = entry.attachment + 1
+    try {
+      await this.#dialing(peer, entry, this.#greet(peer, entry, connection))
+    } catch (error) {
+      this.#logger.warn(
+        { event: 'session.move_failed', peer_id: peer, err: error },
+        `the session with ${peer} did not move to another connection`,
+      )
+      // Both ends have stopped using it.
+      if (!options.force) await session.close('not in use')
+      return false
+    }
+    return true
   }
 
   /** Takes a connection that the transport accepted. */
@@ -131,15 +166,29 @@ export class SessionTable {
     this.#peers.clear()
   }
 
+  #dialing(peer: NodeId, entry: PeerEntry, work: Promise<Session>): Promise<Session> {
+    entry.dial = work.finally(() => {
+      entry.dial = null
+      entry.dialAbort = null
+      this.#forgetWhenIdle(peer, entry)
+    })
+    return entry.dial
+  }
+
   async #connect(peer: NodeId, entry: PeerEntry): Promise<Session> {
     const abort = new AbortController()
     entry.dialAbort = abort
-    const attachment = entry.attachment + 1
+    entry.dialAttachment = entry.attachment + 1
     const connection = await this.#dial(peer, { signal: abort.signal })
     if (this.#closed) {
       void connection.close()
       throw shutDown()
     }
+    return await this.#greet(peer, entry, connection)
+  }
+
+  async #greet(peer: NodeId, entry: PeerEntry, connection: Connection): Promise<Session> {
+    const attachment = entry.dialAttachment
     const options = { ...this.#handshake(connection), expected: peer, attachment }
     const established = await greet(options)
     if (established === null) return await this.#inbound(peer, entry)
@@ -171,17 +220,14 @@ export class SessionTable {
       message: 'another connection of the same two nodes was kept',
     }
     const { session } = entry
-    if (session !== null) {
-      if (session.peerBootId !== hello.bootId) return null
-      return chooseAttachment(session, candidate) === 'new' ? null : duplicate
+    if (session !== null && session.peerBootId !== hello.bootId) return null
+    const rivals: Attachment[] = session === null ? [] : [session]
+    const isSameProcess = entry.bootId === hello.bootId || entry.bootId === null
+    if (entry.dial !== null && isSameProcess) {
+      rivals.push({ attachment: entry.dialAttachment, dialer: this.#self.nodeId })
     }
-    if (entry.dial !== null) {
-      const own = { attachment: entry.attachment + 1, dialer: this.#self.nodeId }
-      if (entry.bootId === hello.bootId || entry.bootId === null) {
-        return chooseAttachment(own, candidate) === 'new' ? null : duplicate
-      }
-    }
-    return null
+    const wins = rivals.every((rival) => chooseAttachment(rival, candidate) === 'new')
+    return wins ? null : duplicate
   }
 
   #adopt(established: Established): Session | null {
@@ -236,6 +282,7 @@ export class SessionTable {
         bootId: null,
         dial: null,
         dialAbort: null,
+        dialAttachment: 0,
         answering: false,
         waiters: new Set(),
       }

@@ -7,6 +7,7 @@ import { decodeOpen, encodeOpen, type LaneKind } from '../wire/hello.ts'
 import type { Established } from './handshake.ts'
 import { IncomingLane } from './incoming-lane.ts'
 import { OutgoingLane } from './outgoing-lane.ts'
+import { Retirement } from './retirement.ts'
 
 /** Resets a lane that a node does not take in. */
 const laneRefusedCode = 1
@@ -17,6 +18,8 @@ export interface SessionHandler {
   control(type: number, bytes: Uint8Array, start: number, end: number): void
   /** The peer opened a lane: set its receiver now. Leaving it null ends the peer's session. */
   lane(lane: IncomingLane): void
+  /** True when nothing is under way: nothing sent is unconfirmed, nothing received is handled. */
+  idle(): boolean
   closed(reason: NodosumError): void
 }
 
@@ -35,6 +38,7 @@ export class Session {
   #closed: NodosumError | null = null
   #controlSequence: number
   #nextStream = 1
+  readonly #retirement: Retirement
   readonly #outgoing: BoundedMap<number, OutgoingLane>
   readonly #incoming: BoundedMap<number, IncomingLane>
   readonly #scheduler: Scheduler
@@ -62,6 +66,15 @@ export class Session {
     this.#onClosed = options.onClosed
     this.#outgoing = new BoundedMap(options.options.lanesPerSessionMax)
     this.#incoming = new BoundedMap(options.options.lanesPerSessionMax)
+    this.#retirement = new Retirement({
+      isIdle: () => this.isIdle,
+      control: this.control,
+      hold: (isHeld) => {
+        for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
+      },
+      scheduler: options.scheduler,
+      patienceMaxMs: options.options.retireWaitMs,
+    })
     // HELLO and, from a dialer, CONFIRM came before.
     this.#controlSequence = established.dialer === this.peer ? 2 : 1
     this.#listen(established)
@@ -78,6 +91,32 @@ export class Session {
     return sum
   }
 
+  /** False while the two ends find out whether the session may end; see `settled`. */
+  get available(): boolean {
+    return this.#closed === null && !this.#retirement.isInForce
+  }
+
+  /** Resolves when the session is available again, or over. */
+  get settled(): Promise<void> {
+    return this.#retirement.settled
+  }
+
+  /** True when nothing is under way at this end. */
+  get isIdle(): boolean {
+    if (this.#closed !== null || this.handler?.idle() === false) return false
+    // Control frames that wait leave when the session closes.
+    for (const lane of this.#outgoing.values()) if (lane.bufferedBytes > 0) return false
+    return true
+  }
+
+  /** Frames of both directions so far. */
+  get activity(): number {
+    let sum = this.control.sequence + this.#controlSequence + this.#nextStream
+    for (const lane of this.#outgoing.values()) sum += lane.sequence
+    for (const lane of this.#incoming.values()) sum += lane.sequence
+    return sum
+  }
+
   get lanes(): number {
     return this.#outgoing.size + this.#incoming.size
   }
@@ -85,6 +124,9 @@ export class Session {
   /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`, `CONNECTION_LOST` after the end. */
   openLane(kind: LaneKind, application: string, name: string): OutgoingLane {
     if (this.#closed !== null) throw this.#closed
+    if (this.#retirement.isInForce) {
+      throw new NodosumError('ERR_NODOSUM_NOT_CONNECTED', `the session to ${this.peer} is ending`)
+    }
     if (this.#outgoing.isFull) {
       throw new NodosumError(
         'ERR_NODOSUM_LIMIT_STREAMS',
@@ -126,6 +168,22 @@ export class Session {
     return this.control.frame(type, 0, bodyLength)
   }
 
+  /**
+   * Asks the peer to give the session up together, after what is under way has ended, for which
+   * each end waits up to `retireWaitMs` while new frames have to wait. Resolves to whether both
+   * have come to rest; then this end has to close the session.
+   */
+  comeToRest(): Promise<boolean> {
+    return this.#retirement.ask(this.#options.retireWaitMs)
+  }
+
+  /** Closes the session if neither end has a use for it now; resolves to whether it did. */
+  async retire(): Promise<boolean> {
+    if (!(await this.#retirement.ask(0))) return false
+    await this.close('not in use')
+    return true
+  }
+
   /** Says goodbye, hands what waits to the transport, and closes the connection. */
   async close(reason = 'closed'): Promise<void> {
     if (this.#closed !== null) return
@@ -155,6 +213,7 @@ export class Session {
     this.#incoming.clear()
     this.#onClosed(this)
     this.handler?.closed(error)
+    this.#retirement.over()
   }
 
   #listen(established: Established): void {
@@ -166,6 +225,10 @@ export class Session {
         this.#finish(
           new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
         )
+      } else if (isRetirement(type)) {
+        if (!this.#retirement.received(type, bytes, start, end)) {
+          this.#broken(`control frame type ${type} answers nothing`)
+        }
       } else if (mustUnderstand(type)) this.#broken(`control frame type ${type} is unknown`)
     })
     const inner = established.controlBytes.onData
@@ -256,4 +319,8 @@ export class Session {
   #broken(what: string): void {
     this.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', `session to ${this.peer}: ${what}`))
   }
+}
+
+function isRetirement(type: number): boolean {
+  return type === frameType.retire || type === frameType.retired || type === frameType.keep
 }

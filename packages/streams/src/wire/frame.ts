@@ -24,6 +24,9 @@ export const frameType = {
   confirm: 0x82,
   reject: 0x83,
   open: 0x84,
+  retire: 0x86,
+  retired: 0x87,
+  keep: 0x88,
   goodbye: 0x05,
 } as const
 

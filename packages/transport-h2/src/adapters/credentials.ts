@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { NodosumError } from '@nodosum/kernel'
 
 /** PEM texts of this node's identity. */
@@ -29,15 +29,21 @@ export function secureContextOf(credentials: H2Credentials): SecureContext {
       'HTTP/2 cannot use the credentials: the private key does not belong to the certificate',
     )
   }
-  return parsed('certificate chain or CA', () =>
-    createSecureContext({
-      cert: certificatePem,
-      key: keyPem,
-      ca: caPem,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
-    }),
-  )
+  return parsed('certificate chain or CA', () => createSecureContext(tlsOptionsOf(credentials)))
+}
+
+/** What Node's TLS is given. */
+export function tlsOptionsOf(
+  credentials: H2Credentials,
+): Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'minVersion' | 'maxVersion'> {
+  const { certificatePem, keyPem, caPem } = credentials
+  return {
+    cert: certificatePem,
+    key: keyPem,
+    ca: caPem,
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+  }
 }
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

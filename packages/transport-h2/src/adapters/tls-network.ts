@@ -4,7 +4,12 @@ import { createServer as createTlsServer, type SecureContext, connect as secure 
 import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '@nodosum/transport'
 import type { Door, LinkEvents, Network } from '../ports.ts'
-import { type H2Credentials, intermediatesOf, secureContextOf } from './credentials.ts'
+import {
+  type H2Credentials,
+  intermediatesOf,
+  secureContextOf,
+  tlsOptionsOf,
+} from './credentials.ts'
 import type { SessionSettings } from './http2-session.ts'
 import { hostOf, type LinkSetup, TlsLink } from './tls-link.ts'
 
@@ -26,13 +31,30 @@ export interface TlsNetworkOptions {
 }
 
 /** @throws ERR_NODOSUM_CONFIG_INVALID when the credentials cannot be used */
-export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): Network {
-  const secureContext = secureContextOf(credentials)
-  const setup = { settings, intermediates: intermediatesOf(credentials) }
+export function createTlsNetwork(options: TlsNetworkOptions): Network {
+  const { settings } = options
+  let { credentials } = options
+  let secureContext = secureContextOf(credentials)
+  let setup = { settings, intermediates: intermediatesOf(credentials) }
+  const doors = new Set<TlsDoor>()
   return {
     dial: (remote, events) => dial(remote, secureContext, setup, events),
-    open: (host, port, visited) =>
-      TlsDoor.open(host, port, { credentials, settings }, setup, visited),
+    open: async (host, port, visited) => {
+      const closed = (door: TlsDoor): void => void doors.delete(door)
+      const door = await TlsDoor.open(host, port, { credentials, setup, visited, closed })
+      doors.add(door)
+      return door
+    },
+    prepareCredentials: (fresh) => {
+      const freshContext = secureContextOf(fresh)
+      const freshSetup = { settings, intermediates: intermediatesOf(fresh) }
+      return () => {
+        credentials = fresh
+        secureContext = freshContext
+        setup = freshSetup
+        for (const door of doors) door.present(fresh, freshSetup)
+      }
+    },
   }
 }
 
@@ -60,30 +82,38 @@ function dial(
 
 type Visited = (remote: HostPort) => LinkEvents | null
 
+interface TlsSetup extends LinkSetup {
+  readonly settings: TlsNetworkOptions['settings']
+}
+
+interface DoorOptions {
+  readonly credentials: H2Credentials
+  readonly setup: TlsSetup
+  readonly visited: Visited
+  readonly closed: (door: TlsDoor) => void
+}
+
 /** A TCP port in front of a TLS server: whoever is not admitted costs no TLS. */
 class TlsDoor implements Door {
   readonly #server: Server
   readonly #tls: ReturnType<typeof createTlsServer>
-  readonly #setup: LinkSetup
+  #setup: TlsSetup
   readonly #visited: Visited
+  readonly #closed: (door: TlsDoor) => void
   /** Links whose handshake is under way, by the other end's address. */
   readonly #handshaking = new Map<string, TlsLink>()
   #address: HostPort = { host: '', port: 0 }
 
-  private constructor(options: TlsNetworkOptions, setup: LinkSetup, visited: Visited) {
-    const { credentials, settings } = options
+  private constructor({ credentials, setup, visited, closed }: DoorOptions) {
+    this.#closed = closed
     this.#setup = setup
     this.#visited = visited
     this.#tls = createTlsServer({
       ...verdictIsLeftToTheDriver,
-      cert: credentials.certificatePem,
-      key: credentials.keyPem,
-      ca: credentials.caPem,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
+      ...tlsOptionsOf(credentials),
       ALPNProtocols: protocols,
       // The driver's own limit is shorter; this one takes care of a socket nobody waits for.
-      handshakeTimeout: settings.connectTimeoutMs * 2,
+      handshakeTimeout: setup.settings.connectTimeoutMs * 2,
     })
     this.#tls.on('secureConnection', (socket) => {
       this.#handshaking.get(keyOf(socket))?.secured(socket)
@@ -96,14 +126,8 @@ class TlsDoor implements Door {
     this.#server.on('error', () => {})
   }
 
-  static async open(
-    host: string,
-    port: number,
-    options: TlsNetworkOptions,
-    setup: LinkSetup,
-    visited: Visited,
-  ): Promise<Door> {
-    const door = new TlsDoor(options, setup, visited)
+  static async open(host: string, port: number, options: DoorOptions): Promise<TlsDoor> {
+    const door = new TlsDoor(options)
     await listening(door.#server, host, port)
     const address = door.#server.address()
     const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -115,7 +139,14 @@ class TlsDoor implements Door {
     return this.#address
   }
 
+  /** Handshakes that begin from now on present these credentials. */
+  present(credentials: H2Credentials, setup: TlsSetup): void {
+    this.#setup = setup
+    this.#tls.setSecureContext(tlsOptionsOf(credentials))
+  }
+
   close(): Promise<void> {
+    this.#closed(this)
     // Its callback would wait for connections, and those live on.
     this.#server.close()
     return new Promise((resolve) => void setImmediate(resolve))

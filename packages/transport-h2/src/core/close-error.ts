@@ -13,8 +13,16 @@ const refusalWords: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ],
 ])
 
-/** The coded error of what a peer said at the end, or null when it was orderly. */
-export function errorOfFarewell(farewell: Farewell, peer: string): NodosumError | null {
+/**
+ * The coded error of what a peer said at the end, or null when it was orderly.
+ *
+ * @param refusal what a close code of the layer above stands for, if it stands for a refusal
+ */
+export function errorOfFarewell(
+  farewell: Farewell,
+  peer: string,
+  refusal?: ErrorCode,
+): NodosumError | null {
   const { kind, code, reason } = farewell
   const details = { code, reason, remote: true, peer }
   if (kind === 'refusal') {
@@ -24,6 +32,9 @@ export function errorOfFarewell(farewell: Farewell, peer: string): NodosumError 
     }
   } else if (code === 0) {
     return null
+  }
+  if (kind === 'close' && refusal !== undefined) {
+    return new NodosumError(refusal, `${peer} turned this node away: ${reason}`, { details })
   }
   const said = reason === '' ? '' : `: ${reason}`
   const message = `${peer} closed the connection with code ${code}${said}`

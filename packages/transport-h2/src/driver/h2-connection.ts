@@ -6,6 +6,7 @@ import {
   type ConnectionSnapshot,
   type ConnectionStats,
   codeMax,
+  errorCodeOfRefusal,
   type HostPort,
   type PeerIdentity,
 } from '@nodosum/transport'
@@ -99,9 +100,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       onCallbackFailed: (error) => this.#callbackFailed(error),
       onViolation: (what) => this.#violated(what),
       onExhausted: () => this.abort(sessionEnded(this.#peerWords)),
-      onRefused: () => {
-        counters.refusedStreams += 1
-      },
+      onRefused: () => void counters.refusedStreams++,
     })
     this.#setTimer(settings.connectTimeoutMs, () => {
       counters.handshakeTimeouts += 1
@@ -162,6 +161,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     return {
       rttMs: this.#pings.rttMs,
       sentBytes: this.#link?.sentBytes ?? 0,
+      sentPackets: 0,
       receivedBytes: this.#link?.receivedBytes ?? 0,
       lostPackets: 0,
       congestionWindowBytes: 0,
@@ -265,7 +265,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       return
     }
     const { code, reason } = said
-    const error = errorOfFarewell(said, this.#peerWords)
+    const error = errorOfFarewell(said, this.#peerWords, errorCodeOfRefusal(said.code))
     this.#farewell = { code, reason, remote: true, error }
     this.#streams.acceptsWrites = false
     // What arrived before is in streams of Node: let them deliver, with the ends, and then end.

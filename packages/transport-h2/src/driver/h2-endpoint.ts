@@ -6,6 +6,7 @@ import type {
   HostPort,
   Listener,
   Transport,
+  TransportCredentials,
   TransportSnapshot,
   VerifyPeer,
 } from '@nodosum/transport'
@@ -147,6 +148,10 @@ export class H2Endpoint implements Transport {
       connections,
       counters: { ...this.#counters },
     }
+  }
+
+  prepareCredentials(credentials: TransportCredentials): () => void {
+    return this.#options.network.prepareCredentials(credentials)
   }
 
   close(): Promise<void> {

@@ -1,15 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { NodosumError } from '@nodosum/kernel'
-
-/** PEM texts of this node's identity. */
-export interface QuicCredentials {
-  /** Leaf first, then intermediates. */
-  readonly certificatePem: string
-  /** PKCS #8. */
-  readonly keyPem: string
-  /** One or more CA certificates that peers must chain to. */
-  readonly caPem: string
-}
+import type { TransportCredentials } from '@nodosum/transport'
 
 /**
  * The binding takes a certificate or CA that it cannot parse, and a key of another certificate,
@@ -17,7 +8,7 @@ export interface QuicCredentials {
  *
  * @throws ERR_NODOSUM_CONFIG_INVALID naming the part that cannot be used, never quoting it
  */
-export function checkCredentials(credentials: QuicCredentials): void {
+export function checkCredentials(credentials: TransportCredentials): void {
   const certificate = parsed('certificate', () => new X509Certificate(credentials.certificatePem))
   const key = parsed('private key', () => createPrivateKey(credentials.keyPem))
   parsed('CA', () => new X509Certificate(credentials.caPem))

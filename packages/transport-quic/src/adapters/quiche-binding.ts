@@ -1,7 +1,8 @@
 /** The only place that touches `@matrixai/quic`: it uses its quiche binding and nothing else. */
 import { NodosumError } from '@nodosum/kernel'
+import type { TransportCredentials } from '@nodosum/transport'
 import type { Engine, EngineConnection, EngineConnectionOptions } from '../ports.ts'
-import { checkCredentials, type QuicCredentials } from './credentials.ts'
+import { checkCredentials } from './credentials.ts'
 
 /** What of the options ends in the engine's configuration. */
 export interface EngineSettings {
@@ -78,7 +79,7 @@ const connectionIdLimit = 2
  *   ERR_NODOSUM_CONFIG_INVALID when the credentials cannot be used
  */
 export async function loadEngine(
-  credentials: QuicCredentials,
+  credentials: TransportCredentials,
   settings: EngineSettings,
   load: () => Promise<unknown> = () => import('@matrixai/quic'),
 ): Promise<Engine> {
@@ -131,12 +132,12 @@ function checked(value: number, name: string): number {
 
 class QuicheEngine implements Engine {
   readonly #quiche: Quiche
-  readonly #credentials: QuicCredentials
+  readonly #credentials: TransportCredentials
   readonly #settings: EngineSettings
   /** Configurations are reused: by packet size, and there are two of those at most in `auto`. */
   readonly #configs = new Map<number, QuicheConfig>()
 
-  constructor(quiche: Quiche, credentials: QuicCredentials, settings: EngineSettings) {
+  constructor(quiche: Quiche, credentials: TransportCredentials, settings: EngineSettings) {
     this.#quiche = quiche
     this.#credentials = credentials
     this.#settings = settings
@@ -153,6 +154,11 @@ class QuicheEngine implements Engine {
     const { id, local, remote } = options
     const config = this.#configFor(options.packetBytes)
     return this.#quiche.Connection.accept(id, null, local, remote, config)
+  }
+
+  withCredentials(credentials: TransportCredentials): Engine {
+    checkCredentials(credentials)
+    return new QuicheEngine(this.#quiche, credentials, this.#settings)
   }
 
   #configFor(packetBytes: number): QuicheConfig {

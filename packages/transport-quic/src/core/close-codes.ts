@@ -61,6 +61,8 @@ export interface SpokenClose {
   readonly remote: boolean
   /** The other end, for the message. */
   readonly peer: string
+  /** What a code of the layer above stands for, if it stands for a refusal. */
+  readonly refusal?: ErrorCode | undefined
 }
 
 /** The coded error of a close, or null when it was orderly. */
@@ -82,6 +84,10 @@ export function errorOfClose(close: SpokenClose): NodosumError | null {
       ? `${peer} refused the certificate of this node`
       : `the certificate of ${peer} was refused`
     return new NodosumError(alert.code, `${who}: ${alert.words}${said}`, { details })
+  }
+  if (close.refusal !== undefined) {
+    const message = `${peer} turned this node away${said}`
+    return new NodosumError(close.refusal, message, { details })
   }
   const who = remote ? `${peer} closed the connection` : `the connection to ${peer} was closed`
   return new NodosumError(

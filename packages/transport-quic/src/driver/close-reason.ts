@@ -1,5 +1,10 @@
 import { invariant, NodosumError } from '@nodosum/kernel'
-import { type CloseReason, closeReasonBytesMax, codeMax } from '@nodosum/transport'
+import {
+  type CloseReason,
+  closeReasonBytesMax,
+  codeMax,
+  errorCodeOfRefusal,
+} from '@nodosum/transport'
 import { errorOfClose, layerCodes } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 
@@ -29,7 +34,8 @@ export function reasonOfEngine(
   const code = Math.min(error.errorCode, codeMax)
   const reason = Buffer.from(error.reason).subarray(0, closeReasonBytesMax).toString('utf8')
   const remote = peerError !== null
-  const spoken = { isApp: error.isApp, code, reason, remote, peer }
+  const refusal = error.isApp && remote ? errorCodeOfRefusal(code) : undefined
+  const spoken = { isApp: error.isApp, code, reason, remote, peer, refusal }
   return { code, reason, remote, error: errorOfClose(spoken) }
 }
 

@@ -159,11 +159,13 @@ export class QuicConnection implements Connection, Timed {
 
   stats(): ConnectionStats {
     const path = this.#engine.pathStats()[0]
+    const { sent, lost } = this.#engine.stats()
     return {
       rttMs: path?.rtt ?? 0,
       sentBytes: this.#sentBytes,
+      sentPackets: sent,
       receivedBytes: this.#receivedBytes,
-      lostPackets: this.#engine.stats().lost,
+      lostPackets: lost,
       congestionWindowBytes: path?.cwnd ?? 0,
       bufferedBytes: this.#streams.bufferedBytes,
       streams: this.#streams.size,
@@ -172,14 +174,9 @@ export class QuicConnection implements Connection, Timed {
 
   snapshot(): ConnectionSnapshot | null {
     if (this.#state === 'closed') return null
-    return {
-      role: this.role,
-      remote: this.remote,
-      peer: this.#peer,
-      state: this.#state,
-      ageMs: this.#shared.scheduler.nowMs() - this.#startedMs,
-      stats: this.stats(),
-    }
+    const { role, remote } = this
+    const ageMs = this.#shared.scheduler.nowMs() - this.#startedMs
+    return { role, remote, peer: this.#peer, state: this.#state, ageMs, stats: this.stats() }
   }
 
   close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
@@ -209,10 +206,7 @@ export class QuicConnection implements Connection, Timed {
   /** One datagram of the peer. */
   receive(bytes: Buffer): void {
     this.#receivedBytes += bytes.length
-    if (this.#state === 'closed') {
-      this.#closePacket?.answerLate()
-      return
-    }
+    if (this.#state === 'closed') return this.#closePacket?.answerLate()
     this.#sawPacket = true
     try {
       this.#engine.recv(bytes, this.#path)

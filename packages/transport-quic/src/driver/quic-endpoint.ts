@@ -13,6 +13,7 @@ import type {
   HostPort,
   Listener,
   Transport,
+  TransportCredentials,
   TransportSnapshot,
   UdpPort,
   VerifyPeer,
@@ -65,6 +66,7 @@ const shortIdOffset = 1
 export class QuicEndpoint implements Transport {
   readonly kind = 'quic'
   readonly #options: EndpointOptions
+  #engine: Engine
   readonly #shared: ConnectionShared
   readonly #timers: ConnectionTimers
   readonly #acceptRate: TokenBucket
@@ -92,6 +94,7 @@ export class QuicEndpoint implements Transport {
 
   constructor(options: EndpointOptions) {
     this.#options = options
+    this.#engine = options.engine
     const { udp, scheduler, settings } = options
     const { packetBytes, acceptsPerSecond, acceptBurst } = settings
     this.#timers = new ConnectionTimers(scheduler, () => this.#counters.packets)
@@ -142,7 +145,7 @@ export class QuicEndpoint implements Transport {
     const packetBytes = this.#packetBytes(remote)
     let engine: EngineConnection
     try {
-      engine = this.#options.engine.dial({ id, local: this.#shared.local, remote, packetBytes })
+      engine = this.#engine.dial({ id, local: this.#shared.local, remote, packetBytes })
     } catch (cause) {
       return Promise.reject(undialable(remote, cause))
     }
@@ -174,6 +177,13 @@ export class QuicEndpoint implements Transport {
       listening: this.#onConnection === null ? null : this.#options.udp.address,
       connections,
       counters: { ...this.#counters, deferredTimers: this.#timers.deferrals },
+    }
+  }
+
+  prepareCredentials(credentials: TransportCredentials): () => void {
+    const engine = this.#engine.withCredentials(credentials)
+    return () => {
+      this.#engine = engine
     }
   }
 
@@ -258,7 +268,7 @@ export class QuicEndpoint implements Transport {
     const { local } = this.#shared
     let engine: EngineConnection
     try {
-      engine = this.#options.engine.accept({ id, local, remote, packetBytes })
+      engine = this.#engine.accept({ id, local, remote, packetBytes })
     } catch {
       // The engine knows no IPv6 zones: a packet from fe80::1%eth0 must not end the process.
       return undefined
