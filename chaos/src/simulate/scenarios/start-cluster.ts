@@ -1,13 +1,9 @@
 import type { Step } from '../step.ts'
 
-/** Twenty a second, as a deployment starts them; all at once is what `bootstrap` is about. */
-const startEveryMs = 50
-
 /** What most scenarios begin with: a cluster in which everybody knows everybody. */
 export function startCluster(hosts: readonly string[]): Step[] {
-  const overMs = hosts.length * startEveryMs
   return [
-    { do: 'start', hosts, overMs, alone: hosts.slice(0, 1) },
+    { do: 'start', hosts, overMs: Math.min(1_000, hosts.length * 10), alone: hosts.slice(0, 1) },
     { do: 'await', until: { kind: 'converged' }, withinMs: 60_000 },
     { do: 'run', forMs: 5_000 },
     { do: 'measure' },
