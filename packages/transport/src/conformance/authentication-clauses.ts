@@ -20,8 +20,8 @@ const flaws: readonly { flaw: CertificateFlaw; words: string; code: string }[] =
   },
 ]
 
-/** Whoever is refused gives its place up at once, not when its handshake would time out. */
-const patient = { connectTimeoutMs: 60_000 }
+/** Whoever is refused gives its place up at once, not when a time runs out. */
+const patient = { connectTimeoutMs: 60_000, idleTimeoutMs: 60_000 }
 
 /** Who may connect, and what each end knows of the other. */
 export const authenticationClauses: readonly ConformanceClause[] = [
