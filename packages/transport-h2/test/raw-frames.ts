@@ -6,15 +6,17 @@ import type { H2Credentials } from '../src/adapters/credentials.ts'
 import { controlPath } from '../src/wire/request-path.ts'
 import { dialTls } from './raw-peer.ts'
 
-export const frameTypes = {
+const frameTypes = {
   data: 0,
   headers: 1,
   reset: 3,
   settings: 4,
   ping: 6,
+  goaway: 7,
   continuation: 9,
 } as const
 export const endHeaders = 4
+export const endStream = 1
 
 export function frame(
   type: keyof typeof frameTypes,

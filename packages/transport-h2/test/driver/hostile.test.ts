@@ -2,7 +2,14 @@ import type { TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { streamPath } from '../../src/wire/request-path.ts'
 import { closers, collect, echo, first, type Listening, listen, start, until } from '../nodes.ts'
-import { controlRequest, dialByHand, endHeaders, frame, requestHeaders } from '../raw-frames.ts'
+import {
+  controlRequest,
+  dialByHand,
+  endHeaders,
+  endStream,
+  frame,
+  requestHeaders,
+} from '../raw-frames.ts'
 import { dialHttp2, goneOf } from '../raw-peer.ts'
 
 const floodBytes = 64 * 1024 * 1024
@@ -110,7 +117,7 @@ describe('a peer of the cluster that breaks the rules of this protocol', () => {
   it.each([
     ['an unknown kind of control frame', frame('data', 0, 1, Buffer.alloc(13, 9))],
     ['an OPEN to the end that cannot open', frame('data', 0, 1, openFrame(2))],
-    ['the end of the control stream', frame('data', 1, 1)],
+    ['the end of the control stream', frame('data', endStream, 1)],
     [
       'another control stream',
       frame('headers', endHeaders, 3, requestHeaders('/nodosum/1/control')),

@@ -1,6 +1,17 @@
 import { isNodosumError } from '@nodosum/kernel'
+import type { Connection } from '@nodosum/transport'
 import { describe, expect, it } from 'vitest'
-import { codeOf, collect, listen, pair, start, startChild, until } from '../nodes.ts'
+import { encodeFarewell } from '../../src/wire/farewell.ts'
+import { streamPath } from '../../src/wire/request-path.ts'
+import { codeOf, collect, first, listen, pair, start, startChild, until } from '../nodes.ts'
+import {
+  controlRequest,
+  dialByHand,
+  endHeaders,
+  endStream,
+  frame,
+  requestHeaders,
+} from '../raw-frames.ts'
 
 describe('listening', () => {
   it('rejects with errno and remedy when the port is taken', async () => {
@@ -61,7 +72,13 @@ describe('dialing', () => {
 
 describe('a process', () => {
   it('that closes its transport ends by itself: nothing of it is left', async () => {
-    const { child, address } = await startChild()
+    // Times so long that no timer which is left could end before the test does.
+    const { child, address } = await startChild({
+      idleTimeoutMs: 600_000,
+      keepAliveMs: 200_000,
+      connectTimeoutMs: 120_000,
+      closeTimeoutMs: 60_000,
+    })
     const connection = await start().connect(address)
     const stream = connection.openStream()
     const answer = collect(stream)
@@ -92,10 +109,8 @@ describe('a process', () => {
     const { address } = await startChild({ idleTimeoutMs: 30_000, keepAliveMs: 250 })
     const node = start({ options: { idleTimeoutMs: 1_000, keepAliveMs: 250 } })
     const connection = await node.connect(address)
-    for (let round = 0; round < 3; round += 1) {
-      block(1_300)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    block(1_500)
+    await new Promise((resolve) => setImmediate(resolve))
     expect((await connection.ping()) > 0).toBe(true)
   }, 20_000)
 })
@@ -117,6 +132,34 @@ describe('closing', () => {
     })
     await Promise.all([dialer.close({ code: 1 }), acceptor.close({ code: 2 })])
     expect(received).toEqual([1_000_000, 1_000_000])
+  })
+
+  it('delivers what came together with the last word before that word', async () => {
+    const node = await listen()
+    const socket = await dialByHand(node.address, first)
+    socket.write(controlRequest)
+    await until('it is accepted', () => node.accepted.length === 1)
+    const acceptor = node.accepted[0] as Connection
+    const events: string[] = []
+    acceptor.onStream = (stream) => {
+      stream.onData = (chunk) => events.push(Buffer.from(chunk).toString())
+      stream.onEnd = () => events.push('end')
+      stream.onReset = (code) => events.push(`reset ${code}`)
+    }
+    acceptor.onClosed = ({ reason }) => events.push(reason)
+    const lastStreamAndCode = Buffer.alloc(8)
+    const opaque = encodeFarewell({ kind: 'close', code: 5, reason: 'bye' })
+    socket.write(
+      Buffer.concat([
+        frame('headers', endHeaders, 3, requestHeaders(streamPath(0))),
+        frame('data', 0, 3, Buffer.from('last words')),
+        frame('data', endStream, 3),
+        frame('goaway', 0, 0, Buffer.concat([lastStreamAndCode, opaque])),
+      ]),
+    )
+    await acceptor.closed
+    expect(events).toEqual(['last words', 'end', 'reset 5', 'bye'])
+    socket.destroy()
   })
 
   it('frees the place of the connection at once at both ends', async () => {

@@ -1,6 +1,7 @@
 import type { ByteStream, Connection } from '@nodosum/transport'
 import { describe, expect, it } from 'vitest'
-import { collect, echo, pair, until } from '../nodes.ts'
+import { closers, collect, echo, pair, second, start, until } from '../nodes.ts'
+import { listenHttp2 } from '../raw-peer.ts'
 
 function nextStream(connection: Connection): Promise<ByteStream> {
   return new Promise((resolve) => {
@@ -140,5 +141,48 @@ describe('a paused reader', () => {
     expect(received).toBeLessThan(10_800_000)
     // Of the slow one: its window, and what Node reads before it is told to pause.
     expect(slow.bufferedBytes).toBeGreaterThan(500_000 - 3 * 65_536)
+  })
+
+  it('does not make a small message wait for all that was written to another stream', async () => {
+    const options = { streamWindowBytes: 67_108_864 }
+    const { dialer, acceptor } = await pair(options)
+    let bulkBytes = 0
+    const small = new Promise<number>((resolve) => {
+      acceptor.onStream = (stream) => {
+        stream.onData = (chunk) => {
+          if (stream.id !== 0) resolve(bulkBytes)
+          else if (bulkBytes === 0) dialer.openStream().write(Buffer.from('x'))
+          if (stream.id === 0) bulkBytes += chunk.length
+        }
+      }
+    })
+    dialer.openStream().write(Buffer.alloc(60_000_000))
+    // Not more than the buffers of the system hold.
+    expect(await small).toBeLessThan(20_000_000)
+    await until('all arrives', () => bulkBytes === 60_000_000)
+  })
+})
+
+describe('a peer that never lets go of reset streams', () => {
+  it('has their number bounded', async () => {
+    const listener = await listenHttp2(second, (session) => {
+      session.on('stream', (stream) => {
+        stream.on('error', () => {})
+        stream.respond({ ':status': 200 })
+      })
+    })
+    closers.push(() => listener.close())
+    const connection = await start({ options: { streamsMax: 8 } }).connect(listener.address)
+    let opened = 0
+    const openAndReset = (): void => {
+      for (; opened < 100; opened += 1) {
+        const stream = connection.openStream()
+        stream.write(Buffer.from('x'))
+        stream.reset(1)
+      }
+    }
+    expect(openAndReset).toThrow(/streamsMax/)
+    expect(opened).toBe(16)
+    expect(connection.stats().streams).toBe(0)
   })
 })
