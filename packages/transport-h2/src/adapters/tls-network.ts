@@ -4,9 +4,9 @@ import { createServer as createTlsServer, type SecureContext, connect as secure 
 import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '@nodosum/transport'
 import type { Door, LinkEvents, Network } from '../ports.ts'
-import { type H2Credentials, secureContextOf } from './credentials.ts'
+import { type H2Credentials, intermediatesOf, secureContextOf } from './credentials.ts'
 import type { SessionSettings } from './http2-session.ts'
-import { hostOf, TlsLink } from './tls-link.ts'
+import { hostOf, type LinkSetup, TlsLink } from './tls-link.ts'
 
 /** ALPN: what firewalls and proxies know. The paths of requests carry this protocol's version. */
 const protocols = ['h2']
@@ -28,20 +28,22 @@ export interface TlsNetworkOptions {
 /** @throws ERR_NODOSUM_CONFIG_INVALID when the credentials cannot be used */
 export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): Network {
   const secureContext = secureContextOf(credentials)
+  const setup = { settings, intermediates: intermediatesOf(credentials) }
   return {
-    dial: (remote, events) => dial(remote, secureContext, settings, events),
-    open: (host, port, visited) => TlsDoor.open(host, port, { credentials, settings }, visited),
+    dial: (remote, events) => dial(remote, secureContext, setup, events),
+    open: (host, port, visited) =>
+      TlsDoor.open(host, port, { credentials, settings }, setup, visited),
   }
 }
 
 function dial(
   remote: HostPort,
   secureContext: SecureContext,
-  settings: SessionSettings,
+  setup: LinkSetup,
   events: LinkEvents,
 ): void {
   const raw = connect({ host: remote.host, port: remote.port, noDelay: true })
-  const link = new TlsLink('dialer', raw, remote, settings, events)
+  const link = new TlsLink('dialer', raw, remote, setup, events)
   raw.once('connect', () => {
     const socket = secure({
       ...verdictIsLeftToTheDriver,
@@ -62,15 +64,15 @@ type Visited = (remote: HostPort) => LinkEvents | null
 class TlsDoor implements Door {
   readonly #server: Server
   readonly #tls: ReturnType<typeof createTlsServer>
-  readonly #settings: SessionSettings
+  readonly #setup: LinkSetup
   readonly #visited: Visited
   /** Links whose handshake is under way, by the other end's address. */
   readonly #handshaking = new Map<string, TlsLink>()
   #address: HostPort = { host: '', port: 0 }
 
-  private constructor(options: TlsNetworkOptions, visited: Visited) {
+  private constructor(options: TlsNetworkOptions, setup: LinkSetup, visited: Visited) {
     const { credentials, settings } = options
-    this.#settings = settings
+    this.#setup = setup
     this.#visited = visited
     this.#tls = createTlsServer({
       ...verdictIsLeftToTheDriver,
@@ -98,9 +100,10 @@ class TlsDoor implements Door {
     host: string,
     port: number,
     options: TlsNetworkOptions,
+    setup: LinkSetup,
     visited: Visited,
   ): Promise<Door> {
-    const door = new TlsDoor(options, visited)
+    const door = new TlsDoor(options, setup, visited)
     await listening(door.#server, host, port)
     const address = door.#server.address()
     const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -132,7 +135,7 @@ class TlsDoor implements Door {
       raw.resetAndDestroy()
       return
     }
-    const link = new TlsLink('acceptor', raw, remote, this.#settings, events)
+    const link = new TlsLink('acceptor', raw, remote, this.#setup, events)
     const key = keyOf(raw)
     this.#handshaking.set(key, link)
     raw.once('close', () => this.#handshaking.delete(key))

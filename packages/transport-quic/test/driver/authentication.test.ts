@@ -78,6 +78,44 @@ describe('authentication', () => {
     expect(accepted).toEqual([])
   })
 
+  it('hands over what arrives all at once, up to the close', async () => {
+    const b = await start({ credentials: second })
+    const accepted: Connection[] = []
+    let text = ''
+    await b.transport.listen((connection) => {
+      accepted.push(connection)
+      connection.onStream = (stream) => {
+        stream.onData = (chunk) => {
+          text += Buffer.from(chunk).toString()
+        }
+      }
+    })
+    const receive = b.udp.onQuic
+    const held: (() => void)[] = []
+    let seen = 0
+    b.udp.onQuic = (bytes, from) => {
+      seen += 1
+      // The first one begins the handshake; everything after it waits.
+      if (seen === 1) receive?.(bytes, from)
+      else held.push(() => receive?.(bytes, from))
+    }
+    const a = await start({ credentials: first, options: { closeTimeoutMs: 0 } })
+    const connection = await a.transport.connect(b.address)
+    connection.openStream().write(Buffer.from('short and done'))
+    await until('it is sent', () => connection.stats().bufferedBytes === 0)
+    await connection.close({ reason: 'done' })
+    await until('all of it is there', () => {
+      const isSent = a.udp.sendsInFlight === 0
+      return isSent && b.udp.stats().receivedPackets === a.udp.stats().sentPackets
+    })
+    b.udp.onQuic = receive
+    for (const release of held) release()
+    await until('it is handed over', () => accepted.length === 1)
+    const reason = await accepted[0]?.closed
+    expect(text).toBe('short and done')
+    expect(reason).toEqual({ code: 0, reason: 'done', remote: true, error: null })
+  })
+
   it('rejects with the error of verifyPeer when the dialer refuses the identity', async () => {
     const refusal = new NodosumError('ERR_NODOSUM_IDENTITY_MISMATCH', 'not one of us')
     const { error } = await dialBetween(

@@ -112,7 +112,10 @@ export const connectionFaults: readonly PlantedFault[] = [
   {
     name: 'gives strangers much longer than connectTimeoutMs',
     red: ['a stranger that falls silent in its handshake is let go'],
-    node: ignoring('connectTimeoutMs', 'second'),
+    node: (options) =>
+      options.limits?.connectTimeoutMs === 500 && options.name === 'second'
+        ? { ...options, limits: { ...options.limits, connectTimeoutMs: 60_000 } }
+        : options,
   },
   {
     name: 'binds a port that is taken',
