@@ -8,6 +8,11 @@ const tooEarly = {
     'it looks whether the stranger is gone before the first packet has arrived',
 }
 
+const lostForGood = {
+  'a peer that stops reading is noticed although it had ended its direction':
+    'the engine does not repeat a STOP_SENDING that was lost',
+}
+
 /** Links to run the conformance suite over, by transport. */
 export const linkKinds: Readonly<Record<'quic' | 'h2', readonly LinkKind[]>> = {
   quic: [
@@ -29,10 +34,27 @@ export const linkKinds: Readonly<Record<'quic' | 'h2', readonly LinkKind[]>> = {
       // A lost first packet is repeated after a second, the one after that after two more.
       connectTimeoutFactor: 5,
       volumes: sideBySide,
-      exceptions: {
-        'a peer that stops reading is noticed although it had ended its direction':
-          'the engine does not repeat a STOP_SENDING that was lost',
-      },
+      exceptions: lostForGood,
+    },
+    {
+      name: 'rough',
+      protocol: 'udp',
+      faults: { delayMs: 50, jitterMs: 20, loss: 0.05, duplication: 0.01, reordering: 0.05 },
+      expected: ['delay', 'jitter', 'loss', 'duplication', 'reordering'],
+      patienceMs: 60_000,
+      connectTimeoutFactor: 5,
+      volumes: { ...sideBySide, bulkBytes: 8 * 1_024 * 1_024 },
+      exceptions: { ...tooEarly, ...lostForGood },
+    },
+    {
+      name: 'corrupting',
+      protocol: 'udp',
+      faults: { corruption: 0.01, corruptionBits: 3 },
+      expected: ['corruption'],
+      patienceMs: 30_000,
+      connectTimeoutFactor: 5,
+      volumes: sideBySide,
+      exceptions: lostForGood,
     },
   ],
   h2: [

@@ -36,21 +36,17 @@ export async function runConformance(
     counts[isGood ? 'passed' : 'failed'] += 1
     say(`${isGood ? 'ok  ' : 'FAIL'} ${line}`)
   }
-  const transports = transportKinds.filter((kind) => transport === undefined || kind === transport)
-  if (transports.length === 0) throw unknown('transport', transport, transportKinds)
-  for (const kind of transports) {
-    const links = linkKinds[kind].filter(({ name }) => link === undefined || name === link)
-    if (links.length === 0) {
-      throw unknown(
-        `link for ${kind}`,
-        link,
-        linkKinds[kind].map(({ name }) => name),
-      )
-    }
-    for (const one of links) {
-      for (let round = 0; round < rounds; round += 1) {
-        await runOver(kind, one, clause, rounds === 1 ? seed : `${seed}.${round}`, count)
-      }
+  const known = transportKinds.flatMap((kind) => linkKinds[kind].map((one) => ({ kind, one })))
+  const chosen = known
+    .filter(({ kind }) => transport === undefined || kind === transport)
+    .filter(({ one }) => link === undefined || one.name === link)
+  if (chosen.length === 0) {
+    const all = known.map(({ kind, one }) => `${kind} ${one.name}`).join(', ')
+    throw new Error(`no link '${link ?? ''}' for '${transport ?? ''}'; there are ${all}`)
+  }
+  for (const { kind, one } of chosen) {
+    for (let round = 0; round < rounds; round += 1) {
+      await runOver(kind, one, clause, rounds === 1 ? seed : `${seed}.${round}`, count)
     }
   }
   if (counts.passed + counts.failed === 0) throw new Error(`no clause contains '${clause}'`)
@@ -102,8 +98,4 @@ async function outcomeOf(work: Promise<void>): Promise<string | undefined> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-function unknown(what: string, given: string | undefined, known: readonly string[]): Error {
-  return new Error(`no ${what} '${given}'; there are ${known.join(', ')}`)
 }
