@@ -142,6 +142,86 @@ describe('a machine without the QUIC binding', () => {
   })
 })
 
+describe('a node with as many connections as it may have', () => {
+  for (const transport of ['quic', 'h2'] as const) {
+    it(`turns others away with a code while it needs them, and takes them later: ${transport}`, async () => {
+      const developmentDirectory = scratch()
+      const start = (nodeId: string, pool: Pool = {}): Promise<Node> =>
+        startNode({
+          nodeId,
+          profile: 'development',
+          developmentDirectory,
+          transport,
+          layers: { pool: { backoffBaseMs: 50, backoffMaxMs: 100, ...pool } },
+        })
+      const a = await start('a', { connectionsMax: 1 })
+      const b = await start('b')
+      let release: () => void = () => undefined
+      const held = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      const work = a.application('work').onRequest(() => held)
+      await until(() => b.application('work').nodes().length === 1)
+      const busy = b.application('work').request('a', 1, { timeoutMs: 60_000 })
+      busy.catch(() => undefined)
+      await until(() => a.metrics().applications.work?.received === 1)
+      const c = await start('c')
+      await until(() => c.application('work').nodes().length === 1)
+      const refused = c.application('work').request('a', 2, { timeoutMs: 1_500 })
+      await expect(refused).rejects.toMatchObject({
+        code: 'ERR_NODOSUM_LIMIT_CONNECTIONS',
+        retryable: true,
+      })
+      expect(c.metrics().connections.breakers).toMatchObject([
+        { peer: 'a', lastError: 'ERR_NODOSUM_LIMIT_CONNECTIONS' },
+      ])
+      expect(transportHealth(c)?.detail).toContain('a (ERR_NODOSUM_LIMIT_CONNECTIONS)')
+      expect(connections(a).map(({ peer }) => peer)).toEqual(['b'])
+      release()
+      await busy
+      expect(work.nodes()).toEqual(['a'])
+      // Turned away once more, for which an idle connection closes; then there is room.
+      for (let isIn = false; !isIn; ) {
+        isIn = await c
+          .application('work')
+          .request('a', 3, { timeoutMs: 10_000 })
+          .then(
+            () => true,
+            (error: { code: string }) => {
+              expect(error.code).toBe('ERR_NODOSUM_LIMIT_CONNECTIONS')
+              return false
+            },
+          )
+      }
+      expect(connections(a).map(({ peer }) => peer)).toEqual(['c'])
+      expect(a.metrics().connections.counters.closedForRoom).toBeGreaterThan(0)
+    })
+  }
+})
+
+describe('a connection whose other end stands still', () => {
+  for (const transport of ['quic', 'h2'] as const) {
+    it(`is given up for another one, long before it is silent for too long: ${transport}`, async () => {
+      const developmentDirectory = scratch()
+      const shared = { cluster, profile: 'development', developmentDirectory, transport } as const
+      const pool = { pingMs: 100, sweepMs: 50, stallTimeoutMs: 1_000 }
+      const a = await startNode({ nodeId: 'a', ...shared, layers: { pool } })
+      const other = startMember({ nodeId: 'b', ...shared })
+      await ready(other)
+      await until(() => a.application('work').nodes().length === 1)
+      expect(await a.application('work').request('b', 1)).toBe(1)
+      await until(() => (connections(a)[0]?.pings.answered ?? 0) > 0)
+      other.kill('SIGSTOP')
+      await until(() => a.metrics().connections.counters.stalled > 0)
+      other.kill('SIGCONT')
+      const reply = a.application('work').request('b', 2, { timeoutMs: 30_000, idempotent: true })
+      expect(await reply).toBe(2)
+      await until(() => connections(a).length === 1)
+      expect(connections(a)[0]?.pings.unanswered).toBe(0)
+    })
+  }
+})
+
 describe('an idle connection', () => {
   it('closes, and the next message opens one again', async () => {
     const [a, b] = await pair({}, { idleTimeoutMs: 1_000, sweepMs: 50 })

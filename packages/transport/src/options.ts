@@ -48,7 +48,7 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
       min: 1,
       max: 65_536,
       description:
-        'Accepted connections from one IP address. One more is closed with LIMIT_CONNECTIONS. Nodes behind one NAT share it.',
+        'Accepted connections from one source: an IPv4 address, or the /64 of an IPv6 one. One more is closed with LIMIT_CONNECTIONS. Nodes behind one NAT share it.',
     }),
     halfOpenMax: integer({
       default: 256,

@@ -11,6 +11,7 @@ import type { RefusedBy } from '../core/admission.ts'
 import { type DialRoute, type PeerAddress, planDial } from '../core/dial-plan.ts'
 import { leastRecentlyUsed } from '../core/least-recently-used.ts'
 import { refusalCodes } from '../core/refusal-codes.ts'
+import { sourceOf } from '../core/source-address.ts'
 import { type PoolOptions, type PoolSettings, parsePoolOptions } from '../options.ts'
 import type { ConnectionUse } from '../ports.ts'
 import { AcceptGate } from './accept-gate.ts'
@@ -277,7 +278,7 @@ export class ConnectionPool {
   }
 
   #accept(connection: Connection): void {
-    const verdict = this.#gate.decide(connection.remote.host)
+    const verdict = this.#gate.decide(sourceOf(connection.remote.host))
     if (verdict.kind === 'refuse' || this.#closing !== null) {
       return this.#turnAway(connection, verdict.kind === 'refuse' ? verdict.by : null)
     }
@@ -318,7 +319,7 @@ export class ConnectionPool {
     let halfOpen = 0
     for (const pooled of this.#connections.values()) {
       if (pooled.connection.role === 'dialer') continue
-      if (pooled.connection.remote.host === source) fromSource += 1
+      if (sourceOf(pooled.connection.remote.host) === source) fromSource += 1
       if (pooled.isHalfOpen) halfOpen += 1
     }
     return { total: this.size, fromSource, halfOpen }
