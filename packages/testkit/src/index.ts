@@ -10,5 +10,9 @@ export {
   type SimulatedPort,
   simulatedNetwork,
 } from './simulated-network.ts'
-export { type SimulatedScheduler, simulatedScheduler } from './simulated-scheduler.ts'
+export {
+  type SimulatedScheduler,
+  type SimulatedSchedulerOptions,
+  simulatedScheduler,
+} from './simulated-scheduler.ts'
 export { SimulatedTransport, type SimulatedTransportOptions } from './simulated-transport.ts'

@@ -144,7 +144,7 @@ export class MembershipService {
   readonly #tick = (): void => {
     this.#timer = null
     // Node runs timers before it reads sockets: what waited there may clear who seems silent.
-    setImmediate(() => {
+    this.#settings.scheduler.immediate(() => {
       if (this.#closed) return
       this.#core.tick(this.#settings.scheduler.nowMs())
       this.#perform()

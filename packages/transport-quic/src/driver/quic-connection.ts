@@ -54,6 +54,7 @@ export class QuicConnection implements Connection, Timed {
   readonly #path: { from: HostPort; to: HostPort }
   readonly #expect: NodeId | undefined
   readonly #writeBudgetBytes: number
+  readonly #peerWords: string
   readonly #startedMs: number
   readonly #handshakeDeadlineMs: number
   readonly #resolveClosed: (reason: CloseReason) => void
@@ -83,22 +84,23 @@ export class QuicConnection implements Connection, Timed {
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
     this.#writeBudgetBytes = options.packetBytes * writtenPacketsPerTurn
+    this.#peerWords = addressWords(remote)
     this.#startedMs = scheduler.nowMs()
     this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
     this.#handshakeDeadlineMs = this.#startedMs + settings.connectTimeoutMs
-    const { promise, resolve } = Promise.withResolvers<CloseReason>()
-    this.closed = promise
-    this.#resolveClosed = resolve
+    const closed = Promise.withResolvers<CloseReason>()
+    this.closed = closed.promise
+    this.#resolveClosed = closed.resolve
     const isDialer = role === 'dialer'
     this.#pings = new PingLane({
       engine,
       isDialer,
-      peer: this.#peerWords(),
+      peer: this.#peerWords,
       randomBytes: shared.randomBytes,
       nowMs: () => scheduler.nowMs(),
       schedule: () => this.#schedule(),
-      onViolation: (what) => this.abort(pingsViolated(this.#peerWords(), what)),
+      onViolation: (what) => this.abort(pingsViolated(this.#peerWords, what)),
     })
     this.#streams = new StreamTable({
       engine,
@@ -147,13 +149,13 @@ export class QuicConnection implements Connection, Timed {
   }
 
   openStream(): ByteStream {
-    if (this.#state !== 'open') throw notOpen(this.#peerWords(), this.#state)
+    if (this.#state !== 'open') throw notOpen(this.#peerWords, this.#state)
     return this.#streams.open()
   }
 
   ping(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     if (this.#state === 'open') return this.#pings.ping(options.signal)
-    return Promise.reject(notOpen(this.#peerWords(), this.#state))
+    return Promise.reject(notOpen(this.#peerWords, this.#state))
   }
 
   stats(): ConnectionStats {
@@ -228,11 +230,7 @@ export class QuicConnection implements Connection, Timed {
       this.#sawPacket = false
       this.#lastReceivedMs = nowMs
     }
-    try {
-      this.#turn(nowMs)
-    } catch (error) {
-      this.abort(engineFailed(this.#peerWords(), error))
-    }
+    this.#guard(this.#turn, nowMs)
   }
 
   onDeadline(nowMs: number): void {
@@ -241,22 +239,29 @@ export class QuicConnection implements Connection, Timed {
       return
     }
     this.deadlineMs = Number.POSITIVE_INFINITY
+    this.#guard(this.#overdue, nowMs)
+  }
+
+  #guard(step: (this: QuicConnection, nowMs: number) => void, nowMs: number): void {
+    try {
+      step.call(this, nowMs)
+    } catch (error) {
+      this.abort(engineFailed(this.#peerWords, error))
+    }
+  }
+
+  #overdue(nowMs: number): void {
     this.#engine.onTimeout()
     if (this.#state === 'handshaking' && nowMs >= this.#handshakeDeadlineMs) {
       const { connectTimeoutMs } = this.#shared.settings
-      this.#terminate(handshakeTimedOut(this.#peerWords(), connectTimeoutMs))
-      return
+      return this.#terminate(handshakeTimedOut(this.#peerWords, connectTimeoutMs))
     }
     if (nowMs >= this.#housekeepingMs) this.#keepHouse(nowMs)
     this.#schedule()
   }
 
   #turn(nowMs: number): void {
-    // A peer that refused our certificate has closed in the words of TLS.
-    const isRefused = this.#engine.peerError()?.isApp === false
-    if (this.#state === 'handshaking' && this.#engine.isEstablished() && !isRefused) {
-      this.#authenticate(nowMs)
-    }
+    if (this.#state === 'handshaking' && this.#engine.isEstablished()) this.#authenticate(nowMs)
     let isComplete = true
     if (this.#isUp()) {
       isComplete = this.#streams.read()
@@ -305,19 +310,20 @@ export class QuicConnection implements Connection, Timed {
 
   #authenticate(nowMs: number): void {
     const { settings, verifyPeer, protocol, opened } = this.#shared
+    // A peer that refused our certificate has closed in the words of TLS.
+    if (this.#engine.peerError()?.isApp === false) return
     try {
       this.#peer = checkPeer(this.#engine, {
         verifyPeer,
         protocol,
         expect: this.#expect,
-        peer: this.#peerWords(),
+        peer: this.#peerWords,
       })
     } catch (error) {
       const refusal = error as NodosumError
       // The peer can read the refusal only once it has the rest of the handshake.
       this.#flush()
-      const code = alertFor(refusal)
-      this.#terminate({ app: false, code, reason: refusal.code, error: refusal })
+      this.#terminate({ app: false, code: alertFor(refusal), reason: refusal.code, error: refusal })
       return
     }
     const peerIdleMs = this.#engine.stats().peerMaxIdleTimeout
@@ -352,16 +358,15 @@ export class QuicConnection implements Connection, Timed {
       this.#schedule()
       return true
     }
-    this.#finish(reasonOfEngine(this.#engine, this.#peerWords(), this.#negotiatedIdleMs))
+    this.#finish(reasonOfEngine(this.#engine, this.#peerWords, this.#negotiatedIdleMs))
     this.#shared.release(this)
     return true
   }
 
   #callbackFailed(error: unknown): void {
-    const { logger } = this.#shared
-    const fields = { event: 'connection.callback_failed', remote: this.#peerWords(), err: error }
-    logger.error(fields, 'a callback of the application threw')
-    this.abort(callbackFailed(this.#peerWords(), error))
+    const fields = { event: 'connection.callback_failed', remote: this.#peerWords, err: error }
+    this.#shared.logger.error(fields, 'a callback of the application threw')
+    this.abort(callbackFailed(this.#peerWords, error))
   }
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
@@ -385,15 +390,11 @@ export class QuicConnection implements Connection, Timed {
     this.#state = 'closed'
     this.#reason = reason
     this.deadlineMs = Number.POSITIVE_INFINITY
-    this.#pings.close(lostBeforeAnswer(this.#peerWords()))
+    this.#pings.close(lostBeforeAnswer(this.#peerWords))
     this.#streams.dieAll(reason.code)
     this.#shared.closed(this, reason)
     this.#resolveClosed(reason)
     const callback = this.#onClosed
     if (callback !== null) this.#streams.deliver(callback, reason)
-  }
-
-  #peerWords(): string {
-    return addressWords(this.remote)
   }
 }
