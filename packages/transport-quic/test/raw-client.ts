@@ -74,11 +74,20 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
     flush()
   }
   flush()
+  // What the network loses is sent again.
+  const timer = setInterval(() => {
+    if (options.isMute || engine.timeout() !== 0) return
+    engine.onTimeout()
+    flush()
+  }, 10)
   return {
     engine,
     local: udp.address,
     send: (bytes) => udp.send(bytes, remote),
     flush,
-    close: () => udp.close(),
+    close: () => {
+      clearInterval(timer)
+      return udp.close()
+    },
   }
 }

@@ -11,6 +11,17 @@ export async function rawListen(
   const config = await rawConfig(options)
   const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
   let engine: EngineConnection | null = null
+  let dialer: HostPort | null = null
+  let lastWords = Buffer.alloc(0)
+  const flush = (): void => {
+    for (;;) {
+      const buffer = Buffer.alloc(1_500)
+      const sent = engine?.send(buffer) ?? null
+      if (sent === null || dialer === null) return
+      lastWords = buffer.subarray(0, sent[0])
+      udp.send(lastWords, dialer)
+    }
+  }
   udp.onQuic = (bytes, from) => {
     engine ??= native.quiche.Connection.accept(
       randomBytes(20),
@@ -24,12 +35,22 @@ export async function rawListen(
     } catch {
       // The tests look at the other end.
     }
-    for (;;) {
-      const buffer = Buffer.alloc(1_500)
-      const sent = engine.send(buffer)
-      if (sent === null) return
-      udp.send(buffer.subarray(0, sent[0]), from)
-    }
+    dialer = from
+    flush()
+    // Who still talks has not heard the refusal.
+    if (engine.isDraining()) udp.send(lastWords, from)
   }
-  return { address: udp.address, close: () => udp.close() }
+  // What the network loses is sent again.
+  const timer = setInterval(() => {
+    if (engine?.timeout() !== 0) return
+    engine.onTimeout()
+    flush()
+  }, 10)
+  return {
+    address: udp.address,
+    close: () => {
+      clearInterval(timer)
+      return udp.close()
+    },
+  }
 }

@@ -16,6 +16,7 @@ export type {
   VerifyPeer,
 } from './contract.ts'
 export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
+export { ChunkQueue } from './driver/chunk-queue.ts'
 export type { DialerParts, DialOptions } from './driver/dialer.ts'
 export { Dialer } from './driver/dialer.ts'
 export type { DialerOptions, DialerSettings } from './options.ts'

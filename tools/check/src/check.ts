@@ -35,7 +35,7 @@ const rules: readonly Rule[] = [
 ]
 
 const corePrograms = tree.files
-  .filter((file) => /^packages\/[^/]+\/tsconfig\.core\.json$/.test(file))
+  .filter((file) => /^(packages\/[^/]+|chaos)\/tsconfig\.core\.json$/.test(file))
   .map((file): readonly string[] => ['tsc', '-p', file])
 const programs: readonly (readonly string[])[] = [
   ['biome', 'ci', '--error-on-warnings', '--colors=off', '.'],

@@ -13,6 +13,7 @@ import { nodeOptions } from '../../../packages/nodosum/src/node-options.ts'
 import { securityOptions } from '../../../packages/security/src/options.ts'
 import { streamsOptions } from '../../../packages/streams/src/options.ts'
 import { dialerOptions } from '../../../packages/transport/src/options.ts'
+import { h2Options } from '../../../packages/transport-h2/src/options.ts'
 import { quicOptions } from '../../../packages/transport-quic/src/options.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -37,6 +38,11 @@ const tables: readonly Table[] = [
   { title: 'streams', says: 'As `layers.streams`.', rows: streamsOptions.reference() },
   { title: 'messaging', says: 'As `layers.messaging`.', rows: messagingOptions.reference() },
   { title: 'transport-quic', says: 'As `layers.quic`.', rows: quicOptions.reference() },
+  {
+    title: 'transport-h2',
+    says: 'For those who use `@nodosum/transport-h2` by itself.',
+    rows: h2Options.reference(),
+  },
   {
     title: 'transport: dialer',
     says: 'For those who use `@nodosum/transport` by itself.',

@@ -87,9 +87,15 @@ export function engineFailed(peer: string, cause: unknown): LocalClose {
   return { app: true, code: layerCodes.engineFailed, reason: '', error }
 }
 
+/**
+ * An acceptor that misses the end of the handshake knows no round trip time, so it asks again after
+ * 1 s and after 2 s more (RFC 9002, 6.2.2).
+ */
+const handshakeLingerMs = 3_500
+
 /** How long late packets are still answered: about three probe timeouts (RFC 9000, 10.2). */
-export function lingerFor(rttMs: number): number {
-  return Math.min(1_000, 3 * (3 * rttMs + 50))
+export function lingerFor(rttMs: number, isRefusingAcceptor: boolean): number {
+  return isRefusingAcceptor ? handshakeLingerMs : Math.min(1_000, 3 * (3 * rttMs + 50))
 }
 
 /** At most 128 bytes of UTF-8, not cut inside a character. */

@@ -39,11 +39,16 @@ export class PacketSender {
     return { complete: false, bytes }
   }
 
-  /** The next datagram of the engine in memory of its own, or null. */
-  capture(engine: EngineConnection): Buffer | null {
+  /** What the engine would send now, up to `packetsMax` datagrams, in memory of its own. */
+  capture(engine: EngineConnection, packetsMax: number): Buffer[] {
+    const captured: Buffer[] = []
     const buffer = Buffer.allocUnsafeSlow(this.#bufferBytes)
-    const sent = engine.send(buffer)
-    return sent === null ? null : Buffer.from(buffer.subarray(0, sent[0]))
+    while (captured.length < packetsMax) {
+      const sent = engine.send(buffer)
+      if (sent === null) break
+      captured.push(Buffer.from(buffer.subarray(0, sent[0])))
+    }
+    return captured
   }
 
   #buffer(): Buffer {

@@ -1,7 +1,6 @@
 import { NodosumError } from '@nodosum/kernel'
-import { outstandingPingsMax } from '@nodosum/transport'
+import { ChunkQueue, outstandingPingsMax } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
-import { ChunkQueue } from './chunk-queue.ts'
 
 /** What the pings of a connection need of it. */
 export interface PingLaneOptions {

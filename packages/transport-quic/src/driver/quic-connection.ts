@@ -15,7 +15,6 @@ import { ClosePacket } from './close-packet.ts'
 import {
   callbackFailed,
   checkCode,
-  cutReason,
   engineFailed,
   handshakeTimedOut,
   type LocalClose,
@@ -321,8 +320,6 @@ export class QuicConnection implements Connection, Timed {
       })
     } catch (error) {
       const refusal = error as NodosumError
-      // The peer can read the refusal only once it has the rest of the handshake.
-      this.#flush()
       this.#terminate({ app: false, code: alertFor(refusal), reason: refusal.code, error: refusal })
       return
     }
@@ -352,14 +349,20 @@ export class QuicConnection implements Connection, Timed {
   /** True when the engine is done: the peer closed, a protocol error, or silence. */
   #endedByEngine(isReadComplete: boolean): boolean {
     if (this.#state === 'closed') return true
-    if (!this.#engine.isDraining() && !this.#engine.isClosed()) return false
+    const failure = this.#engine.localError()
+    const isOver = this.#engine.isDraining() || this.#engine.isClosed()
+    if (!isOver && failure === null) return false
     if (!isReadComplete) {
       // Everything that arrived before the close is delivered first.
       this.#schedule()
       return true
     }
-    this.#finish(reasonOfEngine(this.#engine, this.#peerWords, this.#negotiatedIdleMs))
-    this.#shared.release(this)
+    const reason = reasonOfEngine(this.#engine, this.#peerWords, this.#negotiatedIdleMs)
+    if (!isOver && failure !== null) this.#terminate({ app: failure.isApp, ...reason })
+    else {
+      this.#finish(reason)
+      this.#shared.release(this)
+    }
     return true
   }
 
@@ -371,16 +374,13 @@ export class QuicConnection implements Connection, Timed {
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
   #terminate(end: LocalClose): void {
-    const { udp, scheduler, timers } = this.#shared
-    try {
-      this.#engine.close(end.app, end.code, Buffer.from(cutReason(end.reason), 'utf8'))
-      const bytes = this.#shared.sender.capture(this.#engine)
-      if (bytes !== null) this.#closePacket = new ClosePacket(bytes, udp, this.remote)
-    } catch {
-      // Then the peer finds out by silence.
-    }
+    const { udp, sender, scheduler, timers } = this.#shared
+    const isRefusal = this.#state === 'handshaking' && !end.app
+    const words = { end, isRefusal, sender, udp, remote: this.remote }
+    this.#closePacket = ClosePacket.closing(this.#engine, words)
     this.#closePacket?.send()
-    const lingerMs = lingerFor(this.#engine.pathStats()[0]?.rtt ?? 0)
+    const rttMs = this.#engine.pathStats()[0]?.rtt ?? 0
+    const lingerMs = lingerFor(rttMs, isRefusal && this.role === 'dialer')
     this.#finish({ code: end.code, reason: end.reason, remote: false, error: end.error })
     if (this.#closePacket === null) this.#shared.release(this)
     else timers.update(this, scheduler.nowMs() + lingerMs)

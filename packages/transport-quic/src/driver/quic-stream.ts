@@ -1,8 +1,7 @@
-import { type ByteStream, codeMax } from '@nodosum/transport'
+import { type ByteStream, ChunkQueue, codeMax } from '@nodosum/transport'
 import { layerCodes, streamErrorCode } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 import { shutdownRead, shutdownWrite } from '../ports.ts'
-import { ChunkQueue } from './chunk-queue.ts'
 import { checkCode } from './close-reason.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 

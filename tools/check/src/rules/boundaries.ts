@@ -6,6 +6,7 @@ import type { SourceTree } from '../source-tree.ts'
 /** What a package may import from the workspace besides `@nodosum/kernel`, and why. */
 const extraEdges: Readonly<Record<string, readonly string[]>> = {
   // A contract that exists to be implemented many times.
+  'transport-h2': ['transport'],
   'transport-quic': ['transport'],
 }
 /** The facade composes every layer, so it may import all of them. */

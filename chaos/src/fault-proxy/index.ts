@@ -1,0 +1,8 @@
+export { startTcpProxy, startUdpProxy } from './adapters/start-proxy.ts'
+export type { Address } from './address.ts'
+export type { DirectionCounters, Expectation, FaultName } from './core/counters.ts'
+export type { Direction, FaultChange, TcpFaults, UdpFaults } from './core/faults.ts'
+export type { ProxyOptions } from './driver/fault-proxy.ts'
+export type { TcpProxy } from './driver/tcp-proxy.ts'
+export type { UdpProxy } from './driver/udp-proxy.ts'
+export type { TcpLimits, UdpLimits } from './limit-options.ts'

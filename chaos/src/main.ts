@@ -1,0 +1,36 @@
+/**
+ * `npm run chaos -- conformance [--transport quic|h2] [--link NAME] [--clause TEXT] [--seed TEXT]
+ * [--rounds N]`
+ *
+ * The long forms of what the tests of this folder do briefly.
+ */
+import { Command, InvalidArgumentError } from 'commander'
+import { type ConformanceRun, runConformance } from './conformance/run-conformance.ts'
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('Not a whole number above 0.')
+}
+
+const program = new Command('chaos').description('Faults on purpose, at length.')
+program
+  .command('conformance')
+  .description('the conformance suite of the transports, over links that fail')
+  .option('--transport <name>', 'quic or h2; both unless told')
+  .option('--link <name>', 'far, lossy (QUIC), stalling (HTTP/2); all unless told')
+  .option('--clause <text>', 'only clauses whose name contains this')
+  .option('--seed <text>', 'of the faults', '1')
+  .option('--rounds <number>', 'how often, each with another seed', positive, 1)
+  .action(async (given: ConformanceRun) => {
+    const { passed, failed } = await runConformance(given, (line) => console.log(line))
+    console.log(`${passed} passed, ${failed} failed`)
+    process.exitCode = failed === 0 ? 0 : 1
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}
