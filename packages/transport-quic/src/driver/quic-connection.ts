@@ -88,9 +88,9 @@ export class QuicConnection implements Connection, Timed {
     this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
     this.#handshakeDeadlineMs = this.#startedMs + settings.connectTimeoutMs
-    const { promise, resolve } = Promise.withResolvers<CloseReason>()
-    this.closed = promise
-    this.#resolveClosed = resolve
+    const closed = Promise.withResolvers<CloseReason>()
+    this.closed = closed.promise
+    this.#resolveClosed = closed.resolve
     const isDialer = role === 'dialer'
     this.#pings = new PingLane({
       engine,
@@ -250,11 +250,7 @@ export class QuicConnection implements Connection, Timed {
   }
 
   #turn(nowMs: number): void {
-    // A peer that refused our certificate has closed in the words of TLS.
-    const isRefused = this.#engine.peerError()?.isApp === false
-    if (this.#state === 'handshaking' && this.#engine.isEstablished() && !isRefused) {
-      this.#authenticate(nowMs)
-    }
+    if (this.#state === 'handshaking' && this.#engine.isEstablished()) this.#authenticate(nowMs)
     let isComplete = true
     if (this.#isUp()) {
       isComplete = this.#streams.read()
@@ -303,6 +299,8 @@ export class QuicConnection implements Connection, Timed {
 
   #authenticate(nowMs: number): void {
     const { settings, verifyPeer, protocol, opened } = this.#shared
+    // A peer that refused our certificate has closed in the words of TLS.
+    if (this.#engine.peerError()?.isApp === false) return
     try {
       this.#peer = checkPeer(this.#engine, {
         verifyPeer,
@@ -312,8 +310,7 @@ export class QuicConnection implements Connection, Timed {
       })
     } catch (error) {
       const refusal = error as NodosumError
-      const code = alertFor(refusal)
-      this.#terminate({ app: false, code, reason: refusal.code, error: refusal })
+      this.#terminate({ app: false, code: alertFor(refusal), reason: refusal.code, error: refusal })
       return
     }
     const peerIdleMs = this.#engine.stats().peerMaxIdleTimeout
@@ -360,9 +357,8 @@ export class QuicConnection implements Connection, Timed {
   }
 
   #callbackFailed(error: unknown): void {
-    const { logger } = this.#shared
     const fields = { event: 'connection.callback_failed', remote: this.#peerWords, err: error }
-    logger.error(fields, 'a callback of the application threw')
+    this.#shared.logger.error(fields, 'a callback of the application threw')
     this.abort(callbackFailed(this.#peerWords, error))
   }
 

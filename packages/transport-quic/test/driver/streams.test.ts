@@ -41,5 +41,5 @@ describe('byte streams', () => {
     stream.end()
     expect(Buffer.compare(await echoed, bytes)).toBe(0)
     expect(pair.dialer.stats().lostPackets).toBeGreaterThan(0)
-  }, 30_000)
+  })
 })
