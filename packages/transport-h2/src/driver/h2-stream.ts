@@ -256,7 +256,12 @@ export class H2Stream implements ByteStream {
       return
     }
     const code = this.#engine?.rstCode
-    if (code === 0 && this.#receiving !== 'open' && this.#sending === 'ended') return
+    const isEnded = this.#sending === 'ended' || this.#sending === 'handed'
+    if (code === 0 && this.#receiving !== 'open' && isEnded) {
+      // The last acknowledgement can overtake the word that the end went out.
+      this.#endHanded()
+      return
+    }
     // The accepting end cancels what was reset; the code comes on the control stream.
     if (this.#owner.cutOff() && code !== cancelCode) this.#giveUpAs(layerCodes.engineFailed)
   }
