@@ -51,6 +51,8 @@ export interface EngineSession {
 export interface SessionEvents {
   /** A request of the peer; an empty path is one that no node would send. */
   requested(stream: RequestedStream, path: string): void
+  /** The peer reset a request before anybody could look at it. */
+  withdrawn(): void
   /** GOAWAY of the peer, with what it carried. */
   farewell(opaque: Uint8Array | undefined): void
   /** HTTP/2 itself has ended the session, for instance because the peer broke its rules. */

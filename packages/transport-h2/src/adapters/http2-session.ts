@@ -68,6 +68,10 @@ export function startSession(
   const session = performServerHandshake(socket, options)
   session.on('stream', (stream, headers) => {
     stream.on('error', ignored)
+    if (stream.closed || stream.destroyed) {
+      events.withdrawn()
+      return
+    }
     const path = headers[':method'] === 'POST' ? headers[':path'] : undefined
     events.requested(stream, path ?? '')
   })

@@ -22,7 +22,7 @@ import type {
   RequestedStream,
   SessionEvents,
 } from '../ports.ts'
-import { decodeFarewell, encodeFarewell, encodeRefusal, type Farewell } from '../wire/farewell.ts'
+import { decodeFarewell } from '../wire/farewell.ts'
 import { controlPath } from '../wire/request-path.ts'
 import {
   callbackFailed,
@@ -40,6 +40,7 @@ import {
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import { ControlLane } from './control-lane.ts'
 import { KeepAlive } from './keep-alive.ts'
+import { sayLastWord } from './last-word.ts'
 import { OrderlyClose } from './orderly-close.ts'
 import { checkPeer } from './peer-check.ts'
 import { PingLane } from './ping-lane.ts'
@@ -100,6 +101,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       onProgress: () => this.#closeStep(),
       onCallbackFailed: (error) => this.#callbackFailed(error),
       onViolation: (what) => this.#violated(what),
+      onWithdrawn: () => this.withdrawn(),
       onExhausted: () => this.abort(sessionEnded(this.#peerWords)),
       onRefused: () => void counters.refusedStreams++,
     })
@@ -210,7 +212,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     const { farewell, error } = close
     if (!this.#isLinkGone && this.#link !== null) {
       if (farewell === null) this.#link.destroy()
-      else this.#say(this.#link, farewell)
+      else sayLastWord(this.#link, this.#session, this.role, farewell)
     }
     const { code = 0, reason = '' } = farewell ?? {}
     this.#finish({ code, reason, remote: false, error })
@@ -255,6 +257,10 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       this.#useControl(stream)
       this.#open(session)
     }
+  }
+
+  withdrawn(): void {
+    this.#violated('reset an HTTP/2 stream, which only the accepting end does')
   }
 
   farewell(opaque: Uint8Array | undefined): void {
@@ -326,7 +332,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
   /** The end of the control stream is often only the first sign of the end of everything. */
   #controlBroken(why: string): void {
     setImmediate(() => {
-      if (!this.#isLinkGone && this.#farewell === null) this.#violated(why)
+      if (!this.#isLinkGone) this.#violated(why)
     })
   }
 
@@ -343,12 +349,6 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     this.#session?.destroy()
   }
 
-  #say(link: Link, farewell: Farewell): void {
-    if (this.#session !== null) this.#session.goaway(encodeFarewell(farewell))
-    else if (farewell.kind === 'refusal') link.refuse(encodeRefusal(this.role, farewell))
-    else link.destroy()
-  }
-
   /** The socket stays until the peer closes it: closing first could overtake the last word. */
   #linger(): void {
     if (this.#isLinkGone) return
@@ -359,7 +359,8 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
   }
 
   #violated(what: string): void {
-    if (this.#state === 'closed') return
+    // After its last word a peer takes everything down, in any order.
+    if (this.#state === 'closed' || this.#farewell !== null) return
     this.#shared.counters.violations += 1
     this.abort(violated(this.#peerWords, what))
   }

@@ -17,6 +17,8 @@ export interface StreamOwner {
   sendReset(stream: H2Stream, code: number): void
   /** Something of this stream has gone out. */
   progressed(): void
+  /** The HTTP/2 stream of a living stream is gone. True when the peer may do that to it. */
+  cutOff(): boolean
   /** The stream is over in both directions, or dead. */
   forget(stream: H2Stream): void
   /** An HTTP/2 stream was left behind by a stream that died, or such a one is closed now. */
@@ -254,10 +256,14 @@ export class H2Stream implements ByteStream {
       return
     }
     const code = this.#engine?.rstCode
+    const isEnded = this.#sending === 'ended' || this.#sending === 'handed'
+    if (code === 0 && this.#receiving !== 'open' && isEnded) {
+      // The last acknowledgement can overtake the word that the end went out.
+      this.#endHanded()
+      return
+    }
     // The accepting end cancels what was reset; the code comes on the control stream.
-    if (code === cancelCode) return
-    const isInOrder = code === 0 && this.#receiving !== 'open' && this.#sending === 'ended'
-    if (!isInOrder) this.#giveUpAs(layerCodes.engineFailed)
+    if (this.#owner.cutOff() && code !== cancelCode) this.#giveUpAs(layerCodes.engineFailed)
   }
 
   #continueSoon(): void {

@@ -20,6 +20,8 @@ export interface StreamTableOptions {
   readonly onCallbackFailed: (error: unknown) => void
   /** The peer did what no node does. */
   readonly onViolation: (what: string) => void
+  /** The dialer reset an HTTP/2 stream, which is for the acceptor to do. */
+  readonly onWithdrawn: () => void
   /** HTTP/2 opens no more streams on this connection. */
   readonly onExhausted: () => void
   /** A stream of the peer was one too many. */
@@ -183,6 +185,12 @@ export class StreamTable implements StreamOwner {
 
   progressed(): void {
     this.#options.onProgress()
+  }
+
+  cutOff(): boolean {
+    // Often the first sign of a session that is going down: its reason, if there is one, comes first.
+    if (!this.#options.isDialer) setImmediate(this.#options.onWithdrawn)
+    return this.#options.isDialer
   }
 
   forget(stream: H2Stream): void {

@@ -3,7 +3,18 @@ import type { Connection } from '@nodosum/transport'
 import { describe, expect, it } from 'vitest'
 import { encodeFarewell } from '../../src/wire/farewell.ts'
 import { streamPath } from '../../src/wire/request-path.ts'
-import { codeOf, collect, first, listen, pair, start, startChild, until } from '../nodes.ts'
+import { Cable } from '../cable.ts'
+import {
+  closers,
+  codeOf,
+  collect,
+  first,
+  listen,
+  pair,
+  start,
+  startChild,
+  until,
+} from '../nodes.ts'
 import {
   controlRequest,
   dialByHand,
@@ -113,6 +124,29 @@ describe('a process', () => {
     await new Promise((resolve) => setImmediate(resolve))
     expect((await connection.ping()) > 0).toBe(true)
   }, 20_000)
+})
+
+describe('a connection that is cut', () => {
+  it('is lost at both ends, and nobody is taken for a peer that breaks rules', async () => {
+    const node = await listen()
+    const cable = await Cable.lay(() => node.address)
+    closers.push(() => cable.close())
+    const dialerNode = start()
+    const dialer = await dialerNode.connect(cable.address)
+    await until('it is accepted', () => node.accepted.length === 1)
+    const acceptor = node.accepted[0] as Connection
+    for (const end of [dialer, acceptor]) end.openStream().write(Buffer.alloc(100_000))
+    await until('streams are there', () => dialer.stats().streams + acceptor.stats().streams === 4)
+    cable.reset()
+    for (const end of [dialer, acceptor]) {
+      const { error, remote } = await end.closed
+      expect(error?.message).toContain('closed the connection without a word')
+      expect(remote).toBe(false)
+    }
+    for (const { counters } of [node.transport.snapshot(), dialerNode.snapshot()]) {
+      expect(counters).toMatchObject({ lost: 1, violations: 0 })
+    }
+  })
 })
 
 describe('closing', () => {
