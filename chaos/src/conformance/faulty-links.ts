@@ -29,7 +29,7 @@ export interface LinkKind {
   readonly expected: readonly FaultName[]
   /** How long a clause waits for what must happen, in milliseconds. */
   readonly patienceMs: number
-  /** What a clause allows for a handshake is multiplied by this; default 1. */
+  /** What a clause allows for a handshake, if it is a second at most, is multiplied by this; default 1. */
   readonly connectTimeoutFactor?: number
   /** Where it does less, or more side by side, than without faults. */
   readonly volumes?: Partial<ConformanceVolumes>
@@ -128,6 +128,6 @@ function stretched(
   { connectTimeoutFactor = 1 }: LinkKind,
 ): Partial<TransportLimits> {
   const { connectTimeoutMs } = limits
-  if (connectTimeoutMs === undefined) return limits
+  if (connectTimeoutMs === undefined || connectTimeoutMs > 1_000) return limits
   return { ...limits, connectTimeoutMs: connectTimeoutMs * connectTimeoutFactor }
 }
