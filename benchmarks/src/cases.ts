@@ -7,7 +7,7 @@ export interface Case {
   readonly subject: string
   /** What the field's users would use instead: left out by `--peers none`. */
   readonly isPeer: boolean
-  readonly unit: 'msg/s' | 'ms' | 'req/s'
+  readonly unit: 'msg/s' | 'MB/s' | 'ms' | 'req/s' | 'connections/s' | 'streams/s' | 'KiB'
   /** One round; about a second on two cores. */
   readonly work: Work
 }
@@ -19,6 +19,20 @@ const request = (count: number, inFlight: number): Work => ({
   bytes: 128,
   inFlight,
 })
+
+/** The same subject with 128-byte and with 64 KiB messages. */
+function onewayCases(subject: string): Case[] {
+  const common = { subject, isPeer: false }
+  return [
+    { ...common, name: `${subject}-oneway`, unit: 'msg/s', work: oneway(2_000_000) },
+    {
+      ...common,
+      name: `${subject}-oneway-64k`,
+      unit: 'MB/s',
+      work: { kind: 'oneway', count: 10_000, bytes: 65_536 },
+    },
+  ]
+}
 
 export const cases: readonly Case[] = [
   {
@@ -36,6 +50,30 @@ export const cases: readonly Case[] = [
     unit: 'req/s',
     work: request(100_000, 64),
   },
+  ...onewayCases('transport-h2'),
+  {
+    name: 'transport-h2-connections',
+    subject: 'transport-h2-connections',
+    isPeer: false,
+    unit: 'connections/s',
+    work: request(1_000, 16),
+  },
+  {
+    name: 'transport-h2-connection-memory',
+    subject: 'transport-h2-connection-memory',
+    isPeer: false,
+    unit: 'KiB',
+    work: { kind: 'memory', count: 1_000, bytes: 0 },
+  },
+  {
+    name: 'transport-h2-streams',
+    subject: 'transport-h2-streams',
+    isPeer: false,
+    unit: 'streams/s',
+    work: request(10_000, 64),
+  },
+  ...onewayCases('limit-h2'),
+  ...onewayCases('limit-tls'),
   {
     name: 'shipped-quic-oneway',
     subject: 'shipped-quic',
@@ -48,6 +86,10 @@ export const cases: readonly Case[] = [
 /** Pairs of cases whose medians are compared: the first should be larger. */
 export const ratios: readonly (readonly [string, string])[] = [
   ['quic-oneway', 'shipped-quic-oneway'],
+  ['transport-h2-oneway', 'limit-h2-oneway'],
+  ['transport-h2-oneway-64k', 'limit-h2-oneway-64k'],
+  ['transport-h2-oneway', 'limit-tls-oneway'],
+  ['transport-h2-oneway-64k', 'limit-tls-oneway-64k'],
 ]
 
 /** The same work, small enough for a check that the case runs at all. */

@@ -19,6 +19,8 @@ export type Answer =
       readonly endedNs: string
       readonly latenciesUs: readonly number[]
       readonly cpuUs: number
+      readonly value?: number | undefined
+      readonly more?: Readonly<Record<string, number>> | undefined
     }
   | { readonly answer: 'failed'; readonly message: string }
 
@@ -49,6 +51,8 @@ async function obey(order: Order): Promise<void> {
       endedNs: `${sent.endedNs}`,
       latenciesUs: sent.latenciesUs,
       cpuUs: used.user + used.system,
+      value: sent.value,
+      more: sent.more,
     })
   } else {
     await Promise.all([receiver?.close(), sender?.close()])

@@ -14,6 +14,8 @@ export interface Round {
   readonly latenciesUs: readonly number[]
   /** Of the sending process. */
   readonly cpuUs: number
+  readonly value: number | undefined
+  readonly more: Readonly<Record<string, number>>
 }
 
 /** Two processes that run one subject. */
@@ -61,7 +63,8 @@ export class Pair {
     }
     const endedNs = arrival === undefined ? sent.endedNs : arrival.atNs
     const seconds = Number(BigInt(endedNs) - BigInt(sent.startedNs)) / 1e9
-    return { seconds, latenciesUs: sent.latenciesUs, cpuUs: sent.cpuUs }
+    const { latenciesUs, cpuUs, value, more = {} } = sent
+    return { seconds, latenciesUs, cpuUs, value, more }
   }
 
   async close(): Promise<void> {

@@ -24,8 +24,10 @@ function rounded(value: number): number {
 
 /** One round in the unit of its case. */
 export function valueOfRound({ unit, work }: Case, round: Round): number {
+  if (round.value !== undefined) return round.value
   if (unit === 'ms') return percentile(round.latenciesUs, 0.5) / 1_000
-  return work.count / round.seconds
+  const perSecond = work.count / round.seconds
+  return unit === 'MB/s' ? (perSecond * work.bytes) / 1e6 : perSecond
 }
 
 export function resultOf(one: Case, rounds: readonly Round[]): CaseResult {
@@ -44,6 +46,14 @@ export function resultOf(one: Case, rounds: readonly Round[]): CaseResult {
   if (latencies.length > 0) {
     meta.p50Ms = rounded(percentile(latencies, 0.5) / 1_000)
     meta.p99Ms = rounded(percentile(latencies, 0.99) / 1_000)
+  }
+  for (const name of Object.keys(rounds[0]?.more ?? {})) {
+    meta[name] = rounded(
+      percentile(
+        rounds.map(({ more }) => more[name] ?? Number.NaN),
+        0.5,
+      ),
+    )
   }
   return {
     case: one.name,

@@ -9,6 +9,8 @@ export type Work =
       readonly bytes: number
       readonly inFlight: number
     }
+  /** Opens so many connections and says what each costs in memory. */
+  | { readonly kind: 'memory'; readonly count: number; readonly bytes: number }
 
 /** What a round gave, as the sending process saw it. Times are of the machine's monotonic clock. */
 export interface Sent {
@@ -16,6 +18,10 @@ export interface Sent {
   readonly endedNs: bigint
   /** Microseconds of each request, in order of completion; empty for one-way work. */
   readonly latenciesUs: readonly number[]
+  /** What was measured, where it is neither a time nor a rate. */
+  readonly value?: number
+  /** Beside it, for `meta` of the result. */
+  readonly more?: Readonly<Record<string, number>>
 }
 
 /** The receiving process: listens, and says when it has counted a whole round. */

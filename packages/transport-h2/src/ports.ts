@@ -38,8 +38,8 @@ export const cancelCode = 8
 
 /** An HTTP/2 session. */
 export interface EngineSession {
-  /** Opens a stream; for the dialing end only. Throws when the session takes no more. */
-  request(path: string): OpenedStream
+  /** Opens a stream; for the dialing end only. Null when the session takes no more. */
+  request(path: string): OpenedStream | null
   /** False when too many pings are outstanding, or the session is over. */
   ping(answered: (error: Error | null, roundTripMs: number) => void): boolean
   /** GOAWAY with these bytes; the session lives on until it is destroyed. */
@@ -53,6 +53,8 @@ export interface SessionEvents {
   requested(stream: RequestedStream, path: string): void
   /** GOAWAY of the peer, with what it carried. */
   farewell(opaque: Uint8Array | undefined): void
+  /** HTTP/2 itself has ended the session, for instance because the peer broke its rules. */
+  failed(error: Error): void
 }
 
 /** What TLS says about the peer after the handshake. */

@@ -25,11 +25,18 @@ function contextOf({ certificatePem, keyPem, caPem }: Partial<H2Credentials>) {
   return { cert: certificatePem, key: keyPem, ca: caPem }
 }
 
+/** A socket that may be reset at any moment, also before it is connected. */
+export function openTcp(remote: HostPort): Socket {
+  const socket = connectTcp({ ...remote, noDelay: true })
+  socket.on('error', () => {})
+  return socket
+}
+
 export function dialTcp(remote: HostPort): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ ...remote, noDelay: true }, () => resolve(socket))
+    const socket = openTcp(remote)
+    socket.once('connect', () => resolve(socket))
     socket.once('error', reject)
-    socket.on('error', () => {})
   })
 }
 

@@ -93,7 +93,7 @@ function missingProof(tree: SourceTree, proof: Proof): string | undefined {
   if ('test' in proof) {
     const { file, title } = testOf(proof)
     if (!tree.files.includes(file)) return `no test file ${file}`
-    return tree.read(file).includes(title) ? undefined : `${file} has no test "${title}"`
+    return hasTest(tree, file, title) ? undefined : `${file} has no test "${title}"`
   }
   const [kind, name, folder] =
     'check' in proof
@@ -102,6 +102,14 @@ function missingProof(tree: SourceTree, proof: Proof): string | undefined {
   const sources = tree.files.filter((file) => file.startsWith(folder) && file.endsWith('.ts'))
   const quoted = new RegExp(`['"\`]${name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}['"\`]`)
   return sources.some((file) => quoted.test(tree.read(file))) ? undefined : `no ${kind} ${name}`
+}
+
+/** Whoever runs the conformance suite has its clauses as tests. */
+function hasTest(tree: SourceTree, file: string, title: string): boolean {
+  const text = tree.read(file)
+  if (text.includes(title)) return true
+  const clauses = tree.files.filter((one) => one.startsWith('packages/transport/src/conformance/'))
+  return text.includes('clausesFor(') && clauses.some((one) => tree.read(one).includes(title))
 }
 
 /** docs/readiness.md: the ledger as a page. */

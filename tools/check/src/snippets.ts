@@ -60,6 +60,9 @@ export function compileErrors(root: string, snippets: readonly Snippet[]): Probl
         nodosum: [join(root, 'packages/nodosum/src/index.ts')],
         '@nodosum/kernel/node': [join(root, 'packages/kernel/src/node.ts')],
         '@nodosum/kernel/options': [join(root, 'packages/kernel/src/options.ts')],
+        '@nodosum/transport/conformance': [
+          join(root, 'packages/transport/src/conformance/index.ts'),
+        ],
         '@nodosum/*': [join(root, 'packages/*/src/index.ts')],
         zod: [join(root, 'node_modules/zod/index.d.ts')],
       },

@@ -46,6 +46,14 @@ export function tlsOptionsOf(
   }
 }
 
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** The certificates that this node presents beside its own, in DER. */
+export function intermediatesOf({ certificatePem }: H2Credentials): readonly Uint8Array[] {
+  const [, ...further] = certificatePem.match(pemCertificate) ?? []
+  return further.map((pem) => parsed('certificate chain', () => new X509Certificate(pem).raw))
+}
+
 /** Without the parser's own words as cause: some quote what they could not read. */
 function parsed<Value>(what: string, parse: () => Value): Value {
   try {

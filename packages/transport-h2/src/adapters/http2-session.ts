@@ -59,12 +59,11 @@ export function startSession(
   role: 'dialer' | 'acceptor',
   settings: SessionSettings,
   events: SessionEvents,
-  failed: (error: Error) => void,
 ): EngineSession {
   const options = sessionOptions(settings)
   if (role === 'dialer') {
     const session = connect(origin, { ...options, createConnection: () => socket })
-    return new NodeSession(session, session, events, failed)
+    return new NodeSession(session, session, events)
   }
   const session = performServerHandshake(socket, options)
   session.on('stream', (stream, headers) => {
@@ -72,28 +71,23 @@ export function startSession(
     const path = headers[':method'] === 'POST' ? headers[':path'] : undefined
     events.requested(stream, path ?? '')
   })
-  return new NodeSession(session, null, events, failed)
+  return new NodeSession(session, null, events)
 }
 
 class NodeSession implements EngineSession {
   readonly #session: Http2Session
   readonly #client: ClientHttp2Session | null
 
-  constructor(
-    session: Http2Session,
-    client: ClientHttp2Session | null,
-    events: SessionEvents,
-    failed: (error: Error) => void,
-  ) {
+  constructor(session: Http2Session, client: ClientHttp2Session | null, events: SessionEvents) {
     this.#session = session
     this.#client = client
-    session.on('error', failed)
+    session.on('error', (error: Error) => events.failed(error))
     session.on('goaway', (_code, _lastStream, opaque?: Uint8Array) => events.farewell(opaque))
     session.setLocalWindowSize(connectionWindowBytes)
   }
 
-  request(path: string): ClientHttp2Stream {
-    if (this.#client === null) throw new Error('the accepting end of HTTP/2 opens no streams')
+  request(path: string): ClientHttp2Stream | null {
+    if (this.#client === null || this.#client.closed || this.#client.destroyed) return null
     const stream = this.#client.request({ ':method': 'POST', ':path': path }, { endStream: false })
     stream.on('error', ignored)
     return stream

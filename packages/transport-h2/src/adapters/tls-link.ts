@@ -1,6 +1,5 @@
-import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { invariant } from '@nodosum/kernel'
 import type { HostPort } from '@nodosum/transport'
 import type { EngineSession, Link, LinkEvents, PeerProof, SessionEvents } from '../ports.ts'
@@ -10,12 +9,19 @@ import { type SessionSettings, startSession } from './http2-session.ts'
 const chainLengthMax = 16
 const mappedPrefix = '::ffff:'
 
+/** What the links of a node have in common. */
+export interface LinkSetup {
+  readonly settings: SessionSettings
+  /** What this node presents beside its own certificate, in DER. */
+  readonly intermediates: readonly Uint8Array[]
+}
+
 /** A TCP socket, and the TLS on it once it is there. */
 export class TlsLink implements Link {
   readonly remote: HostPort
   readonly #role: 'dialer' | 'acceptor'
   readonly #raw: Socket
-  readonly #settings: SessionSettings
+  readonly #setup: LinkSetup
   readonly #events: LinkEvents
   #local: HostPort
   #tls: TLSSocket | null = null
@@ -25,14 +31,14 @@ export class TlsLink implements Link {
     role: 'dialer' | 'acceptor',
     raw: Socket,
     remote: HostPort,
-    settings: SessionSettings,
+    setup: LinkSetup,
     events: LinkEvents,
   ) {
     this.#role = role
     this.#raw = raw
     this.remote = remote
     this.#local = { host: hostOf(raw.localAddress), port: raw.localPort ?? 0 }
-    this.#settings = settings
+    this.#setup = setup
     this.#events = events
     events.linked(this)
     raw.on('error', this.failed)
@@ -68,12 +74,12 @@ export class TlsLink implements Link {
   secured(socket: TLSSocket): void {
     this.#tls = socket
     socket.on('error', this.failed)
-    this.#events.secured(proofOf(socket))
+    this.#events.secured(proofOf(socket, this.#setup.intermediates))
   }
 
   startSession(events: SessionEvents): EngineSession {
     invariant(this.#tls !== null, 'a session starts after the handshake of TLS')
-    return startSession(this.#tls, this.#role, this.#settings, events, this.failed)
+    return startSession(this.#tls, this.#role, this.#setup.settings, events)
   }
 
   refuse(bytes: Uint8Array): void {
@@ -92,21 +98,28 @@ export function hostOf(address: string | undefined): string {
   return address?.startsWith(mappedPrefix) ? address.slice(mappedPrefix.length) : (address ?? '')
 }
 
-function proofOf(socket: TLSSocket): PeerProof {
+function proofOf(socket: TLSSocket, ownIntermediates: readonly Uint8Array[]): PeerProof {
   return {
-    chain: chainOf(socket),
+    chain: chainOf(socket, ownIntermediates),
     distrust: socket.authorized ? null : String(socket.authorizationError),
     protocol: socket.alpnProtocol || '',
     isResumed: socket.isSessionReused(),
   }
 }
 
-function chainOf(socket: TLSSocket): Uint8Array[] {
+/**
+ * The chain that TLS shows. Some versions of Node show an accepting end only the leaf
+ * (nodejs/node#65579); then the intermediates that this node presents itself stand in, as
+ * candidates that the verifier trusts no more than those of a stranger.
+ */
+function chainOf(socket: TLSSocket, ownIntermediates: readonly Uint8Array[]): Uint8Array[] {
   const chain: Uint8Array[] = []
-  let certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
-  while (certificate !== undefined && chain.length < chainLengthMax) {
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
+  // Without a certificate it is an empty object, and a root is its own issuer.
+  while (certificate?.raw !== undefined && chain.length < chainLengthMax) {
     chain.push(certificate.raw)
-    certificate = certificate.issuerCertificate
+    const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate
+    certificate = issuer === certificate ? undefined : issuer
   }
-  return chain
+  return chain.length === 1 ? [...chain, ...ownIntermediates] : chain
 }

@@ -4,9 +4,14 @@ import { createServer as createTlsServer, type SecureContext, connect as secure 
 import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '@nodosum/transport'
 import type { Door, LinkEvents, Network } from '../ports.ts'
-import { type H2Credentials, secureContextOf, tlsOptionsOf } from './credentials.ts'
+import {
+  type H2Credentials,
+  intermediatesOf,
+  secureContextOf,
+  tlsOptionsOf,
+} from './credentials.ts'
 import type { SessionSettings } from './http2-session.ts'
-import { hostOf, TlsLink } from './tls-link.ts'
+import { hostOf, type LinkSetup, TlsLink } from './tls-link.ts'
 
 /** ALPN: what firewalls and proxies know. The paths of requests carry this protocol's version. */
 const protocols = ['h2']
@@ -26,38 +31,47 @@ export interface TlsNetworkOptions {
 }
 
 /** @throws ERR_NODOSUM_CONFIG_INVALID when the credentials cannot be used */
-export function createTlsNetwork(options: TlsNetworkOptions): Network {
-  const { settings } = options
-  let { credentials } = options
-  let secureContext = secureContextOf(credentials)
+export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): Network {
+  let current = presented(credentials, settings)
   const doors = new Set<TlsDoor>()
   return {
-    dial: (remote, events) => dial(remote, secureContext, settings, events),
+    dial: (remote, events) => dial(remote, current.secureContext, current.setup, events),
     open: async (host, port, visited) => {
       const closed = (door: TlsDoor): void => void doors.delete(door)
-      const door = await TlsDoor.open(host, port, { credentials, settings }, visited, closed)
+      const door = await TlsDoor.open(host, port, { ...current, settings, visited, closed })
       doors.add(door)
       return door
     },
     prepareCredentials: (fresh) => {
-      const context = secureContextOf(fresh)
+      const next = presented(fresh, settings)
       return () => {
-        credentials = fresh
-        secureContext = context
-        for (const door of doors) door.present(fresh)
+        current = next
+        for (const door of doors) door.present(next)
       }
     },
   }
 }
 
+/** What follows from credentials. */
+interface Presented {
+  readonly credentials: H2Credentials
+  readonly secureContext: SecureContext
+  readonly setup: LinkSetup
+}
+
+function presented(credentials: H2Credentials, settings: SessionSettings): Presented {
+  const setup = { settings, intermediates: intermediatesOf(credentials) }
+  return { credentials, secureContext: secureContextOf(credentials), setup }
+}
+
 function dial(
   remote: HostPort,
   secureContext: SecureContext,
-  settings: SessionSettings,
+  setup: LinkSetup,
   events: LinkEvents,
 ): void {
   const raw = connect({ host: remote.host, port: remote.port, noDelay: true })
-  const link = new TlsLink('dialer', raw, remote, settings, events)
+  const link = new TlsLink('dialer', raw, remote, setup, events)
   raw.once('connect', () => {
     const socket = secure({
       ...verdictIsLeftToTheDriver,
@@ -72,28 +86,27 @@ function dial(
   })
 }
 
-type Visited = (remote: HostPort) => LinkEvents | null
+interface DoorParts extends Presented {
+  readonly settings: TlsNetworkOptions['settings']
+  readonly visited: (remote: HostPort) => LinkEvents | null
+  readonly closed: (door: TlsDoor) => void
+}
 
 /** A TCP port in front of a TLS server: whoever is not admitted costs no TLS. */
 class TlsDoor implements Door {
   readonly #server: Server
   readonly #tls: ReturnType<typeof createTlsServer>
-  readonly #settings: SessionSettings
-  readonly #visited: Visited
-  readonly #closed: (door: TlsDoor) => void
+  readonly #visited: DoorParts['visited']
+  readonly #closed: DoorParts['closed']
+  #setup: LinkSetup
   /** Links whose handshake is under way, by the other end's address. */
   readonly #handshaking = new Map<string, TlsLink>()
   #address: HostPort = { host: '', port: 0 }
 
-  private constructor(
-    options: TlsNetworkOptions,
-    visited: Visited,
-    closed: (door: TlsDoor) => void,
-  ) {
-    this.#closed = closed
-    const { credentials, settings } = options
-    this.#settings = settings
+  private constructor({ credentials, settings, setup, visited, closed }: DoorParts) {
+    this.#setup = setup
     this.#visited = visited
+    this.#closed = closed
     this.#tls = createTlsServer({
       ...verdictIsLeftToTheDriver,
       ...tlsOptionsOf(credentials),
@@ -112,14 +125,8 @@ class TlsDoor implements Door {
     this.#server.on('error', () => {})
   }
 
-  static async open(
-    host: string,
-    port: number,
-    options: TlsNetworkOptions,
-    visited: Visited,
-    closed: (door: TlsDoor) => void,
-  ): Promise<TlsDoor> {
-    const door = new TlsDoor(options, visited, closed)
+  static async open(host: string, port: number, parts: DoorParts): Promise<TlsDoor> {
+    const door = new TlsDoor(parts)
     await listening(door.#server, host, port)
     const address = door.#server.address()
     const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -132,7 +139,8 @@ class TlsDoor implements Door {
   }
 
   /** Handshakes that begin from now on present these credentials. */
-  present(credentials: H2Credentials): void {
+  present({ credentials, setup }: Presented): void {
+    this.#setup = setup
     this.#tls.setSecureContext(tlsOptionsOf(credentials))
   }
 
@@ -157,7 +165,7 @@ class TlsDoor implements Door {
       raw.resetAndDestroy()
       return
     }
-    const link = new TlsLink('acceptor', raw, remote, this.#settings, events)
+    const link = new TlsLink('acceptor', raw, remote, this.#setup, events)
     const key = keyOf(raw)
     this.#handshaking.set(key, link)
     raw.once('close', () => this.#handshaking.delete(key))

@@ -62,7 +62,7 @@ export function fellSilent(peer: string, idleTimeoutMs: number): LocalClose {
 
 /** The TCP connection is gone, and the peer said nothing. */
 export function lost(peer: string, isDialing: boolean, cause: Error | null): LocalClose {
-  const errno = (cause as NodeJS.ErrnoException | null)?.code
+  const errno = errnoOf(cause)
   if (errno === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') {
     return versionRefused(peer, 'it knows no HTTP/2')
   }
@@ -79,6 +79,24 @@ export function lost(peer: string, isDialing: boolean, cause: Error | null): Loc
     details: { peer },
   })
   return { farewell: null, error }
+}
+
+/** GOAWAY without a word of this protocol. */
+export function sessionEnded(peer: string): LocalClose {
+  return spokenLoss(`${peer} ended the HTTP/2 session without a reason`, layerCodes.engineFailed)
+}
+
+/** HTTP/2 ended the session; the socket may have been the reason. */
+export function sessionFailed(peer: string, cause: Error): LocalClose {
+  if (errnoOf(cause)?.startsWith('ERR_HTTP2') !== true) return lost(peer, false, cause)
+  const message = `HTTP/2 ended the session with ${peer}: ${cause.message}`
+  const error = new NodosumError('ERR_NODOSUM_CONNECTION_LOST', message, { cause })
+  // HTTP/2 has said so itself; a peer that breaks its rules gets no time to read it.
+  return { farewell: null, error }
+}
+
+function errnoOf(error: Error | null): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code
 }
 
 function spokenLoss(message: string, code: number, cause?: unknown): LocalClose {

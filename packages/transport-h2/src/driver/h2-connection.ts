@@ -32,12 +32,15 @@ import {
   type LocalClose,
   lost,
   peerRefused,
+  sessionEnded,
+  sessionFailed,
   versionRefused,
   violated,
 } from './close-reason.ts'
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import { ControlLane } from './control-lane.ts'
 import { KeepAlive } from './keep-alive.ts'
+import { OrderlyClose } from './orderly-close.ts'
 import { checkPeer } from './peer-check.ts'
 import { PingLane } from './ping-lane.ts'
 import { StreamTable } from './stream-table.ts'
@@ -71,7 +74,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
   #peer: PeerIdentity | null = null
   #onClosed: ((reason: CloseReason) => void) | null = null
   #reason: CloseReason | null = null
-  #closing: { done: Promise<void>; close: LocalClose; isAsked: boolean } | null = null
+  #closing: OrderlyClose | null = null
   /** What the peer said; the connection ends as soon as everything before it is delivered. */
   #farewell: CloseReason | null = null
 
@@ -97,6 +100,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       onProgress: () => this.#closeStep(),
       onCallbackFailed: (error) => this.#callbackFailed(error),
       onViolation: (what) => this.#violated(what),
+      onExhausted: () => this.abort(sessionEnded(this.#peerWords)),
       onRefused: () => {
         counters.refusedStreams += 1
       },
@@ -190,7 +194,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     if (this.#closing !== null) return this.#closing.done
     const done = this.closed.then(() => undefined)
     const close = closedByCaller(code, reason.reason ?? '')
-    this.#closing = { done, close, isAsked: false }
+    this.#closing = new OrderlyClose(done, close)
     if (this.#state === 'handshaking') {
       this.abort(close)
     } else if (this.#state === 'open') {
@@ -233,6 +237,7 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     this.#session = session
     if (this.role === 'acceptor') return
     const control = session.request(controlPath)
+    if (control === null) return
     this.#useControl(control)
     control.on('response', ({ ':status': status }) => {
       if (status === okStatus) this.#open(session)
@@ -255,10 +260,18 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
   }
 
   farewell(opaque: Uint8Array | undefined): void {
-    if (this.#farewell !== null || this.#state === 'closed') return
     const said = opaque === undefined ? undefined : decodeFarewell(opaque)
-    // Another one, such as Node's own when its session ends, says less than the close that follows.
-    if (said === undefined) return
+    if (this.#state === 'closed') {
+      // Both have said their last word, so nobody waits for the other to close the socket.
+      if (said !== undefined) this.#session?.destroy()
+      return
+    }
+    if (this.#farewell !== null) return
+    if (said === undefined) {
+      // No node says that while it lives: a failure of its HTTP/2, or somebody else's server.
+      this.abort(sessionEnded(this.#peerWords))
+      return
+    }
     const { code, reason } = said
     const error = errorOfFarewell(said, this.#peerWords, errorCodeOfRefusal(said.code))
     this.#farewell = { code, reason, remote: true, error }
@@ -268,6 +281,10 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
       this.#streams.drain()
       setImmediate(() => this.#endAsPeerSaid())
     })
+  }
+
+  failed(error: Error): void {
+    if (this.#farewell === null) this.abort(sessionFailed(this.#peerWords, error))
   }
 
   gone(error: Error | null): void {
@@ -315,17 +332,10 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
     })
   }
 
-  /**
-   * An orderly close waits until everything went to the socket, and then for a ping: its answer
-   * says that the peer has what came before it.
-   */
   #closeStep(): void {
     const closing = this.#closing
-    if (this.#state !== 'closing' || closing === null || closing.isAsked) return
-    if (!this.#streams.isFlushed) return
-    closing.isAsked = true
-    const isSent = this.#session?.ping(() => this.abort(closing.close)) ?? false
-    if (!isSent) this.abort(closing.close)
+    if (this.#state !== 'closing' || closing === null) return
+    closing.step(this.#session, this.#streams.isFlushed, () => this.abort(closing.close))
   }
 
   #endAsPeerSaid(): void {
@@ -337,9 +347,8 @@ export class H2Connection implements Connection, LinkEvents, SessionEvents {
 
   #say(link: Link, farewell: Farewell): void {
     if (this.#session !== null) this.#session.goaway(encodeFarewell(farewell))
-    else if (this.#peer !== null || farewell.kind === 'refusal') {
-      link.refuse(encodeRefusal(this.role, farewell))
-    } else link.destroy()
+    else if (farewell.kind === 'refusal') link.refuse(encodeRefusal(this.role, farewell))
+    else link.destroy()
   }
 
   /** The socket stays until the peer closes it: closing first could overtake the last word. */

@@ -116,8 +116,8 @@ export class H2Stream implements ByteStream {
   }
 
   pause(): void {
+    // HTTP/2 is paused with the next chunk, which is held.
     this.#paused = true
-    this.#engine?.pause()
   }
 
   resume(): void {

@@ -20,6 +20,8 @@ export interface StreamTableOptions {
   readonly onCallbackFailed: (error: unknown) => void
   /** The peer did what no node does. */
   readonly onViolation: (what: string) => void
+  /** HTTP/2 opens no more streams on this connection. */
+  readonly onExhausted: () => void
   /** A stream of the peer was one too many. */
   readonly onRefused: () => void
 }
@@ -163,8 +165,14 @@ export class StreamTable implements StreamOwner {
 
   start(stream: H2Stream): void {
     if (this.#session === null) return
-    if (this.#options.isDialer) stream.attach(this.#session.request(streamPath(stream.id)))
-    else this.#options.sendControl({ kind: 'open', stream: stream.id, code: 0 })
+    if (!this.#options.isDialer) {
+      this.#options.sendControl({ kind: 'open', stream: stream.id, code: 0 })
+      return
+    }
+    const engine = this.#session.request(streamPath(stream.id))
+    // Null when the session has just ended, or its 2^30 streams are used up.
+    if (engine === null) this.#options.onExhausted()
+    else stream.attach(engine)
   }
 
   sendReset(stream: H2Stream, code: number): void {

@@ -115,11 +115,12 @@ export class PingLane {
       this.#answerBytes += 1
       if (this.#answerBytes < frameBytes) continue
       this.#answerBytes = 0
-      const ping = this.#outstanding.shift()
+      const [ping] = this.#outstanding
       if (ping === undefined || !isEqual(ping.frame, this.#answer)) {
         this.#options.onViolation('it answered a ping that was not sent')
         return
       }
+      this.#outstanding.shift()
       ping.resolve(this.#options.nowMs() - ping.sentMs)
     }
   }

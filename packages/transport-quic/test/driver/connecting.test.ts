@@ -6,79 +6,16 @@ import { rawDial } from '../raw-client.ts'
 import { certificates, closers, codeOf, first, pairOf, second, start } from '../trusted-nodes.ts'
 
 describe('connecting', () => {
-  it('times out on a port that never answers, naming it', async () => {
-    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
-    closers.push(() => silent.close())
-    const node = await start({ credentials: first, options: { connectTimeoutMs: 200 } })
-    const started = performance.now()
-    const dial = node.transport.connect(silent.address)
-    expect(node.transport.snapshot().connections).toMatchObject([
-      { state: 'handshaking', peer: null },
-    ])
-    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
-    expect(performance.now() - started).toBeLessThan(4_500)
-    await expect(dial).rejects.toThrow(`127.0.0.1:${silent.address.port}`)
-    expect(node.transport.snapshot().connections).toEqual([])
-  })
-
-  it('can be aborted, before and while it dials', async () => {
-    const silent = await bindUdpPort({ host: '127.0.0.1', port: 0 })
-    closers.push(() => silent.close())
+  it('to IPv6 is refused where the port is bound to IPv4, and says so', async () => {
     const node = await start({ credentials: first })
-    const aborted = AbortSignal.abort()
-    expect(await codeOf(node.transport.connect(silent.address, { signal: aborted }))).toBe(
-      'ERR_NODOSUM_CANCELLED',
-    )
-    const controller = new AbortController()
-    const dial = node.transport.connect(silent.address, { signal: controller.signal })
-    setImmediate(() => controller.abort())
-    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CANCELLED')
+    const dial = node.transport.connect({ host: '::1', port: 5 })
+    expect(await codeOf(dial)).toBe('ERR_NODOSUM_CONFIG_INVALID')
+    await expect(dial).rejects.toThrow('bind it to ::')
     expect(node.transport.snapshot().connections).toEqual([])
-  })
-
-  it('rejects addresses that the engine would throw on', async () => {
-    const node = await start({ credentials: first })
-    for (const remote of [
-      { host: 'localhost', port: 5 },
-      { host: '127.0.0.1', port: 0 },
-      { host: '127.0.0.1', port: 70_000 },
-      { host: '::1', port: 5 },
-      { host: '', port: 5 },
-      { host: '999.1.1.1', port: 5 },
-    ]) {
-      expect(await codeOf(node.transport.connect(remote)), JSON.stringify(remote)).toBe(
-        'ERR_NODOSUM_CONFIG_INVALID',
-      )
-    }
-    expect(node.transport.snapshot().connections).toEqual([])
-  })
-
-  it('is refused at the limit of connections, and possible again below it', async () => {
-    const a = await start({ credentials: first, options: { connectionsMax: 1 } })
-    const b = await start({ credentials: second })
-    await b.transport.listen(() => {})
-    const connection = await a.transport.connect(b.address)
-    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_LIMIT_CONNECTIONS')
-    await connection.close()
-    const again = await a.transport.connect(b.address)
-    expect(again.peer.nodeId).toBe('second')
   })
 })
 
 describe('accepting', () => {
-  it('happens only while somebody listens', async () => {
-    const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
-    const b = await start({ credentials: second })
-    const listener = await b.transport.listen(() => {})
-    expect(listener.address).toEqual(b.address)
-    expect(await codeOf(b.transport.listen(() => {}))).toBe('ERR_NODOSUM_LISTEN_FAILED')
-    await a.transport.connect(b.address)
-    await listener.close()
-    expect(await codeOf(a.transport.connect(b.address))).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
-    await b.transport.listen(() => {})
-    await a.transport.connect(b.address)
-  })
-
   it('ignores dials beyond the connection limit and counts them', async () => {
     const a = await start({ credentials: first, options: { connectTimeoutMs: 300 } })
     const b = await start({ credentials: second, options: { connectionsMax: 1 } })

@@ -98,7 +98,24 @@ export class ClauseRun {
   }
 
   /** Rejects when the promise is not settled within the harness's patience. */
-  async within<Value>(what: string, work: Promise<Value>): Promise<Value> {
+  within<Value>(what: string, work: Promise<Value>): Promise<Value> {
+    return handled(this.#within(what, work))
+  }
+
+  /** The coded error that a promise rejects with. */
+  refusalOf(what: string, work: Promise<unknown>): Promise<NodosumError> {
+    return handled(this.#refusalOf(what, work))
+  }
+
+  atEnd(ending: () => Promise<unknown>): void {
+    this.#endings.push(ending)
+  }
+
+  async end(): Promise<void> {
+    for (const ending of this.#endings.splice(0).reverse()) await ending()
+  }
+
+  async #within<Value>(what: string, work: Promise<Value>): Promise<Value> {
     const { scheduler, patienceMs } = this.harness
     const { promise, reject } = Promise.withResolvers<never>()
     const timer = scheduler.after(patienceMs, () =>
@@ -111,8 +128,7 @@ export class ClauseRun {
     }
   }
 
-  /** The coded error that a promise rejects with. */
-  async refusalOf(what: string, work: Promise<unknown>): Promise<NodosumError> {
+  async #refusalOf(what: string, work: Promise<unknown>): Promise<NodosumError> {
     try {
       await this.within(what, work)
     } catch (error) {
@@ -121,14 +137,12 @@ export class ClauseRun {
     }
     throw new Error(`${what}: expected a coded error, but it succeeded`)
   }
+}
 
-  atEnd(ending: () => Promise<unknown>): void {
-    this.#endings.push(ending)
-  }
-
-  async end(): Promise<void> {
-    for (const ending of this.#endings.splice(0).reverse()) await ending()
-  }
+/** Several run at once, and a clause ends at the first that fails: the others must not be news. */
+function handled<Value>(work: Promise<Value>): Promise<Value> {
+  work.catch(() => {})
+  return work
 }
 
 /** Makes a clause: whatever comes of it, its nodes are closed. */

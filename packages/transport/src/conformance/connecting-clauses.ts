@@ -66,12 +66,11 @@ export const connectingClauses: readonly ConformanceClause[] = [
     const node = await run.start({ name: 'first' })
     const late = new AbortController()
     const work = [AbortSignal.abort(), late.signal].map((signal) =>
-      node.transport.connect(listener.address, { signal }),
+      run.refusalOf('a cancelled dial', node.transport.connect(listener.address, { signal })),
     )
     run.harness.scheduler.after(5, () => late.abort())
     for (const dial of work) {
-      const error = await run.refusalOf('a cancelled dial', dial)
-      expectEqual('the error', error.code, 'ERR_NODOSUM_CANCELLED')
+      expectEqual('the error', (await dial).code, 'ERR_NODOSUM_CANCELLED')
     }
     await run.until('none is left', () => node.transport.snapshot().connections.length === 0)
   }),
@@ -129,8 +128,10 @@ export const connectingClauses: readonly ConformanceClause[] = [
     const underWay = run.refusalOf('a dial under way', transport.connect(silent.address))
     await transport.close()
     await transport.close()
-    const late = [transport.connect(silent.address), transport.listen(() => {})]
-    for (const work of [underWay, ...late.map((work) => run.refusalOf('a late call', work))]) {
+    const late = [transport.connect(silent.address), transport.listen(() => {})].map((work) =>
+      run.refusalOf('a late call', work),
+    )
+    for (const work of [underWay, ...late]) {
       expectEqual('the error', (await work).code, 'ERR_NODOSUM_SHUT_DOWN')
     }
     const [near, far] = [await dialer.closed, await run.within('the peer hears', acceptor.closed)]
