@@ -242,7 +242,7 @@ describe('an idle connection', () => {
 
 describe('reloaded certificates', () => {
   /** Two nodes with certificates in files. */
-  async function withFiles(): Promise<{
+  async function withFiles(transport: 'auto' | 'h2' = 'auto'): Promise<{
     a: Node
     b: Node
     renew: (nodeId: string) => Promise<string>
@@ -272,6 +272,7 @@ describe('reloaded certificates', () => {
         discovery: { seeds },
         identity: { certificateFile, keyFile, caFile },
         gossipKeys,
+        transport,
         layers: { pool: { sweepMs: 20, replaceRetryMs: 20 } },
       })
     }
@@ -326,6 +327,25 @@ describe('reloaded certificates', () => {
     const replaced = [a, b].map((node) => node.metrics().connections.counters)
     expect(replaced[0]?.replaced).toBeGreaterThanOrEqual(4)
     expect(replaced.map(({ replacedInUse }) => replacedInUse)).toEqual([0, 0])
+  })
+
+  it('are presented over HTTP/2, too, by the end that dials and by the end that accepts', async () => {
+    const { a, b, renew } = await withFiles('h2')
+    await a.application('work').send('b', 0, { confirm: 'handled' })
+    const before = [...fingerprints(a), ...fingerprints(b)]
+    for (const [node, id] of [
+      [a, 'a'],
+      [b, 'b'],
+    ] as const) {
+      await renew(id)
+      await node.reloadCertificates()
+    }
+    await until(() => {
+      const now = [...fingerprints(a), ...fingerprints(b)]
+      return now.length === 2 && now.every((fingerprint) => !before.includes(fingerprint))
+    })
+    await b.application('work').send('a', 1, { confirm: 'handled' })
+    expect(kinds(a)).toEqual(['h2'])
   })
 
   it('that cannot be used are refused and change nothing', async () => {

@@ -169,14 +169,9 @@ export class SimulatedConnection implements Connection, LinkEnd {
 
   snapshot(): ConnectionSnapshot | null {
     if (this.#state === 'closed') return null
-    return {
-      role: this.role,
-      remote: this.remote,
-      peer: this.#peer,
-      state: this.#state,
-      ageMs: this.#shared.scheduler.nowMs() - this.#startedMs,
-      stats: this.stats(),
-    }
+    const { role, remote } = this
+    const ageMs = this.#shared.scheduler.nowMs() - this.#startedMs
+    return { role, remote, peer: this.#peer, state: this.#state, ageMs, stats: this.stats() }
   }
 
   close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {

@@ -31,31 +31,37 @@ export interface TlsNetworkOptions {
 }
 
 /** @throws ERR_NODOSUM_CONFIG_INVALID when the credentials cannot be used */
-export function createTlsNetwork(options: TlsNetworkOptions): Network {
-  const { settings } = options
-  let { credentials } = options
-  let secureContext = secureContextOf(credentials)
-  let setup = { settings, intermediates: intermediatesOf(credentials) }
+export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): Network {
+  let current = presented(credentials, settings)
   const doors = new Set<TlsDoor>()
   return {
-    dial: (remote, events) => dial(remote, secureContext, setup, events),
+    dial: (remote, events) => dial(remote, current.secureContext, current.setup, events),
     open: async (host, port, visited) => {
       const closed = (door: TlsDoor): void => void doors.delete(door)
-      const door = await TlsDoor.open(host, port, { credentials, setup, visited, closed })
+      const door = await TlsDoor.open(host, port, { ...current, settings, visited, closed })
       doors.add(door)
       return door
     },
     prepareCredentials: (fresh) => {
-      const freshContext = secureContextOf(fresh)
-      const freshSetup = { settings, intermediates: intermediatesOf(fresh) }
+      const next = presented(fresh, settings)
       return () => {
-        credentials = fresh
-        secureContext = freshContext
-        setup = freshSetup
-        for (const door of doors) door.present(fresh, freshSetup)
+        current = next
+        for (const door of doors) door.present(next)
       }
     },
   }
+}
+
+/** What follows from credentials. */
+interface Presented {
+  readonly credentials: H2Credentials
+  readonly secureContext: SecureContext
+  readonly setup: LinkSetup
+}
+
+function presented(credentials: H2Credentials, settings: SessionSettings): Presented {
+  const setup = { settings, intermediates: intermediatesOf(credentials) }
+  return { credentials, secureContext: secureContextOf(credentials), setup }
 }
 
 function dial(
@@ -80,16 +86,9 @@ function dial(
   })
 }
 
-type Visited = (remote: HostPort) => LinkEvents | null
-
-interface TlsSetup extends LinkSetup {
+interface DoorParts extends Presented {
   readonly settings: TlsNetworkOptions['settings']
-}
-
-interface DoorOptions {
-  readonly credentials: H2Credentials
-  readonly setup: TlsSetup
-  readonly visited: Visited
+  readonly visited: (remote: HostPort) => LinkEvents | null
   readonly closed: (door: TlsDoor) => void
 }
 
@@ -97,23 +96,23 @@ interface DoorOptions {
 class TlsDoor implements Door {
   readonly #server: Server
   readonly #tls: ReturnType<typeof createTlsServer>
-  #setup: TlsSetup
-  readonly #visited: Visited
-  readonly #closed: (door: TlsDoor) => void
+  readonly #visited: DoorParts['visited']
+  readonly #closed: DoorParts['closed']
+  #setup: LinkSetup
   /** Links whose handshake is under way, by the other end's address. */
   readonly #handshaking = new Map<string, TlsLink>()
   #address: HostPort = { host: '', port: 0 }
 
-  private constructor({ credentials, setup, visited, closed }: DoorOptions) {
-    this.#closed = closed
+  private constructor({ credentials, settings, setup, visited, closed }: DoorParts) {
     this.#setup = setup
     this.#visited = visited
+    this.#closed = closed
     this.#tls = createTlsServer({
       ...verdictIsLeftToTheDriver,
       ...tlsOptionsOf(credentials),
       ALPNProtocols: protocols,
       // The driver's own limit is shorter; this one takes care of a socket nobody waits for.
-      handshakeTimeout: setup.settings.connectTimeoutMs * 2,
+      handshakeTimeout: settings.connectTimeoutMs * 2,
     })
     this.#tls.on('secureConnection', (socket) => {
       this.#handshaking.get(keyOf(socket))?.secured(socket)
@@ -126,8 +125,8 @@ class TlsDoor implements Door {
     this.#server.on('error', () => {})
   }
 
-  static async open(host: string, port: number, options: DoorOptions): Promise<TlsDoor> {
-    const door = new TlsDoor(options)
+  static async open(host: string, port: number, parts: DoorParts): Promise<TlsDoor> {
+    const door = new TlsDoor(parts)
     await listening(door.#server, host, port)
     const address = door.#server.address()
     const bound = typeof address === 'object' && address !== null ? address.port : port
@@ -140,7 +139,7 @@ class TlsDoor implements Door {
   }
 
   /** Handshakes that begin from now on present these credentials. */
-  present(credentials: H2Credentials, setup: TlsSetup): void {
+  present({ credentials, setup }: Presented): void {
     this.#setup = setup
     this.#tls.setSecureContext(tlsOptionsOf(credentials))
   }
