@@ -198,3 +198,27 @@ export const crashLoss50: Scenario = {
     ]
   },
 }
+
+export const latency: Scenario = {
+  name: 'latency',
+  summary:
+    'Round trips take 0.3 s, then up to 1 s, and packets overtake each other; nobody is declared dead.',
+  nodes: 20,
+  nodesMin: 3,
+  steps: ({ hosts }) => {
+    const slower = (delayMs: number, jitterMs: number): Step => {
+      const quality = { delayMs, jitterMs, reordering: 0.1, reorderedByMs: 200 }
+      const fault = { kind: 'degrade', hosts, direction: 'egress', quality } as const
+      return { do: 'fault', fault, forMs: null, excuses: [] }
+    }
+    return [
+      ...startCluster(hosts),
+      slower(150, 50),
+      { do: 'run', forMs: 60_000 },
+      slower(200, 300),
+      { do: 'run', forMs: 120_000 },
+      { do: 'await', until: converged, withinMs: 30_000 },
+      ...healAndConverge(hosts, 15_000),
+    ]
+  },
+}
