@@ -91,7 +91,8 @@ export const stalls: Scenario = {
       ...startCluster(hosts),
       { do: 'fault', fault, forMs: null },
       { do: 'run', forMs: 60_000 },
-      ...healAndConverge(hosts, 30_000),
+      // Who was restless is shown again once it has been calm for 40 s.
+      ...healAndConverge(hosts, 60_000),
     ]
   },
 }

@@ -22,6 +22,8 @@ export class Beliefs {
   onArrived: (nowMs: number, entry: Entry) => void = () => undefined
   /** A suspicion was heard of; it may be this node's turn to have a look. */
   onSuspected: (nowMs: number, entry: Entry) => void = () => undefined
+  /** Others believe it to be gone for certain: this node has a look at once. */
+  onContested: (nowMs: number, entry: Entry) => void = () => undefined
   /** A newcomer must not take part. */
   onRefused: (source: Source, code: 'version' | 'admission' | 'full', reason: string) => void =
     () => undefined
@@ -94,6 +96,8 @@ export class Beliefs {
     const { self } = this.#state
     if (isGone(entry.state)) return false
     if (entry.state === 'suspect') {
+      // Silent here too, and others have waited already.
+      if (entry.suspicion?.isContested) this.#suspicions.settle(entry)
       if (!this.#suspicions.confirm(entry, [self.hash])) return false
       this.#amend(entry)
       return true
@@ -105,23 +109,18 @@ export class Beliefs {
 
   /** Shows members whose quarantine is over. */
   #release(nowMs: number): void {
-    for (const entry of this.#state.table.present) {
-      if (entry.heldUntilMs === 0) continue
-      if (!this.#quarantine.isOver(entry, nowMs)) {
-        this.#hold(entry.heldUntilMs)
-        continue
-      }
+    for (const entry of this.#quarantine.release(nowMs)) {
       const before = { bootId: entry.bootId, state: entry.shownState }
       entry.heldUntilMs = 0
       entry.changed()
       this.#show(nowMs, entry, before, false)
     }
+    this.#armRelease()
   }
 
-  #hold(untilMs: number): void {
-    this.#releaseTimer.set(
-      Math.min(untilMs, this.#releaseTimer.isSet ? this.#releaseTimer.dueMs : untilMs),
-    )
+  #armRelease(): void {
+    const endMs = this.#quarantine.nextEndMs()
+    if (Number.isFinite(endMs)) this.#releaseTimer.set(endMs)
   }
 
   #isNews(standing: Standing, entry: Entry): boolean {
@@ -154,6 +153,7 @@ export class Beliefs {
     const before = { bootId: entry.bootId, state: entry.shownState }
     const wasGone = isGone(entry.state)
     this.#suspicions.end(entry)
+    this.#quarantine.forget(entry)
     this.#state.table.change(entry, nowMs, () => {
       entry.bootId = record.bootId
       entry.bootTag = bootTagOf(record.bootId)
@@ -161,8 +161,6 @@ export class Beliefs {
       entry.counter = record.counter
       entry.state = record.state === 'suspect' ? 'alive' : record.state
       entry.metadata = Metadata.empty.merged(record.metadata)
-      entry.heldUntilMs = 0
-      entry.returns = 0
       this.#describeAddress(entry, record)
     })
     if (!source.isRepair && !this.#state.tellRecord(entry, 'alive')) this.onFlood(nowMs)
@@ -189,13 +187,12 @@ export class Beliefs {
 
   /** Another one believes a member to be gone that this node believes to be there. */
   #contest(nowMs: number, entry: Entry, source: Source): void {
-    if (entry.state === 'suspect') this.#suspicions.settle(entry)
-    else {
-      // A partition may just have healed: the member itself shall say so, nobody else need hear.
-      const accuser = source.entry?.hash ?? 0
-      this.#set(nowMs, entry, { ...standingOf(entry), state: 'suspect' }, [accuser])
-    }
-    this.onSuspected(nowMs, entry)
+    if (entry.state === 'suspect') return this.#suspicions.settle(entry)
+    // A partition may just have healed: the member itself shall say so, nobody else need hear.
+    const accuser = source.entry?.hash ?? 0
+    this.#set(nowMs, entry, { ...standingOf(entry), state: 'suspect' }, [accuser])
+    if (entry.suspicion !== null) entry.suspicion.isContested = true
+    this.onContested(nowMs, entry)
   }
 
   #set(
@@ -205,7 +202,7 @@ export class Beliefs {
     accusers: readonly number[],
     record?: RecordStatement,
   ): void {
-    const { state, sinceMs } = entry
+    const { state } = entry
     const before = { bootId: entry.bootId, state: entry.shownState }
     const wasGone = isGone(state)
     let isMoved = false
@@ -223,10 +220,17 @@ export class Beliefs {
     else this.#suspicions.end(entry)
     if (standing.state === 'failed') this.#state.counters.failures += 1
     if (wasGone && !isGone(standing.state)) {
-      if (state === 'failed') entry.heldUntilMs = this.#quarantine.returned(entry, nowMs, sinceMs)
-      if (entry.heldUntilMs > 0) this.#hold(entry.heldUntilMs)
-      entry.changed()
+      if (state === 'failed') this.#quarantine.returned(entry, nowMs)
       this.onArrived(nowMs, entry)
+    }
+    if (standing.state === 'suspect' && state !== 'suspect') {
+      const { health, table } = this.#state
+      const judge = { score: health.score, members: table.size }
+      this.#quarantine.suspected(entry, nowMs, judge)
+    }
+    if (entry.heldUntilMs > 0) {
+      entry.changed()
+      this.#armRelease()
     }
     this.#show(nowMs, entry, before, isMoved)
     if (standing.state === 'suspect') this.onSuspected(nowMs, entry)

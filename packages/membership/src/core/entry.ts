@@ -6,6 +6,7 @@ import { cutRun } from '../wire/statement-codec.ts'
 import { bootTagOf, hashText, mix } from './hash.ts'
 import { isGone, type Member, type MemberAddress, type MemberState } from './member.ts'
 import { Metadata } from './metadata.ts'
+import type { Flapping } from './quarantine.ts'
 import type { Suspicion } from './suspicion.ts'
 
 /** Before anything; a small number, since there are many entries. */
@@ -35,8 +36,9 @@ export class Entry {
   /** When it was last told that it is believed to be gone. */
   toldMs: number = longAgoMs
   coordinate: Coordinate | null = null
-  /** How often it came back after it had failed, and until when it is held back for that. */
-  returns = 0
+  /** How restless it was; null while it never was. */
+  flapping: Flapping | null = null
+  /** Until when it is held back; 0 when it is not. */
   heldUntilMs = 0
   /** Its places in the table's lists, or -1. */
   presentAt = -1

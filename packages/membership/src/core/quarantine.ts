@@ -11,33 +11,115 @@ export interface QuarantineOptions {
   readonly quarantineForgetMs: number
 }
 
+/** How restless one member has been. */
+export interface Flapping {
+  /** How often it came back after it had failed. */
+  returns: number
+  returnedMs: number
+  /** Its suspicions, each counting less the older it is. */
+  unrest: number
+  unrestMs: number
+}
+
+/** The time after which a suspicion counts a third. */
+const unrestFadesMs = 30_000
 /**
- * Holds back members that fail and return over and over. The first return is free: after a
- * partition everybody returns once. A member that is held back takes part in the protocol as ever
- * and is only not shown, so nodes with different memories of it still agree.
+ * Half a minute of a suspicion every four seconds, each denied: most of its packets are lost. A
+ * link that loses 5 % of them causes one in hours.
+ */
+const unrestMax = 6
+/** Who is below this again is calm: 40 s without a suspicion. */
+const calmUnrest = 1.5
+/** Who is held back for being restless is looked at again this often, and is free once calm. */
+const calmCheckMs = 5_000
+/** Who is worse than this does not judge how restless others are. */
+const judgeScoreMax = 2
+/** Where more are restless it is the network that is ill, and nobody is held back for that. */
+const heldShareMax = 0.1
+
+/**
+ * Holds back members that fail and return over and over, or that are suspected and deny it over
+ * and over. The first return is free: after a partition everybody returns once. A member that is
+ * held back takes part in the protocol as ever and is only not shown, so nodes with different
+ * memories of it still agree.
  */
 export class Quarantine {
   readonly #options: QuarantineOptions
+  readonly #held = new Set<Entry>()
 
   constructor(options: QuarantineOptions) {
     this.#options = options
   }
 
-  /**
-   * A member that had failed lives again, as the same process.
-   *
-   * @returns when it may be shown, or 0 for at once
-   */
-  returned(entry: Entry, nowMs: number, goneSinceMs: number): number {
+  /** A member that had failed lives again, as the same process. */
+  returned(entry: Entry, nowMs: number): void {
     const { quarantineMs, quarantineMaxMs, quarantineForgetMs } = this.#options
-    if (nowMs - goneSinceMs > quarantineForgetMs) entry.returns = 0
-    entry.returns += 1
-    if (entry.returns < 2) return 0
-    return nowMs + Math.min(quarantineMaxMs, quarantineMs * 2 ** (entry.returns - 2))
+    const flapping = flappingOf(entry, nowMs)
+    if (nowMs - flapping.returnedMs > quarantineForgetMs) flapping.returns = 0
+    flapping.returns += 1
+    flapping.returnedMs = nowMs
+    if (flapping.returns < 2) return
+    const untilMs = nowMs + Math.min(quarantineMaxMs, quarantineMs * 2 ** (flapping.returns - 2))
+    this.#hold(entry, untilMs)
   }
 
-  /** Whether its time is over and it may be shown. */
-  isOver(entry: Entry, nowMs: number): boolean {
-    return nowMs >= entry.heldUntilMs && !isGone(entry.state)
+  /**
+   * A member is suspected.
+   *
+   * @param judge how well this node is, and how many members there are
+   */
+  suspected(entry: Entry, nowMs: number, judge: { score: number; members: number }): void {
+    const flapping = flappingOf(entry, nowMs)
+    if (judge.score > judgeScoreMax) return
+    // Not above the limit, so that calm takes 40 s after the last suspicion, however bad it was.
+    flapping.unrest = Math.min(unrestMax, unrestAt(flapping, nowMs) + 1)
+    flapping.unrestMs = nowMs
+    const heldMax = Math.max(1, judge.members * heldShareMax)
+    if (flapping.unrest < unrestMax || this.#held.has(entry) || this.#held.size >= heldMax) return
+    this.#hold(entry, nowMs + calmCheckMs)
   }
+
+  /** When the next quarantine ends; infinite when nobody is held back. */
+  nextEndMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const { heldUntilMs } of this.#held) next = Math.min(next, heldUntilMs)
+    return next
+  }
+
+  /** Those whose quarantine is over, and who have become calm, from now on free. */
+  release(nowMs: number): Entry[] {
+    const free: Entry[] = []
+    for (const entry of this.#held) {
+      if (nowMs < entry.heldUntilMs) continue
+      const isRestless = entry.flapping !== null && unrestAt(entry.flapping, nowMs) > calmUnrest
+      if (isRestless && !isGone(entry.state)) {
+        entry.heldUntilMs = nowMs + calmCheckMs
+        continue
+      }
+      free.push(entry)
+    }
+    for (const entry of free) this.#held.delete(entry)
+    return free
+  }
+
+  /** A new process of the node has nothing to do with the old one. */
+  forget(entry: Entry): void {
+    entry.heldUntilMs = 0
+    entry.flapping = null
+    this.#held.delete(entry)
+  }
+
+  #hold(entry: Entry, untilMs: number): void {
+    entry.heldUntilMs = Math.max(entry.heldUntilMs, untilMs)
+    this.#held.add(entry)
+  }
+}
+
+function flappingOf(entry: Entry, nowMs: number): Flapping {
+  entry.flapping ??= { returns: 0, returnedMs: nowMs, unrest: 0, unrestMs: nowMs }
+  return entry.flapping
+}
+
+function unrestAt({ unrest, unrestMs }: Flapping, nowMs: number): number {
+  return unrest * Math.exp(-(nowMs - unrestMs) / unrestFadesMs)
 }
