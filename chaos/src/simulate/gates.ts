@@ -243,7 +243,7 @@ export function measureGates(seed: number, told: (result: RunResult) => void): G
 }
 
 function figureOf(gate: Gate, result: RunResult): number | undefined {
-  if (gate.metric === 'timesRealTime') return result.virtualMs / result.wallMs
+  if (gate.metric === 'timesRealTime') return result.virtualMs / result.cpuMs
   return result.metrics[gate.metric]
 }
 

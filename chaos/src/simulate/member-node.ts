@@ -68,6 +68,7 @@ export class MemberNode {
   readonly #traffic: SimulatedPort
   readonly #events: MemberNodeEvents
   readonly #options: MemberNodeOptions
+  #knowsOthers = false
   #timer: TimerHandle | null = null
   #timerAtMs = Number.POSITIVE_INFINITY
 
@@ -141,6 +142,7 @@ export class MemberNode {
         this.#events.sent(this, effect.bytes.length + sealBytes)
         return this.#port.send(effect.bytes, effect.to)
       case 'change':
+        this.#knowsOthers = true
         return this.#events.changed(this, effect.change)
       case 'view':
         return this.#events.published(this, effect.view.members.length)
@@ -183,7 +185,7 @@ export class MemberNode {
       .discover(this.#options.seeds)
       .map((host) => ({ host, port: gossipPort }))
     this.act((core, nowMs) => core.join(nowMs, random.shuffle(addresses).slice(0, 3)))
-    const isAlone = !this.core.isFormed || this.core.members().length === 1
+    const isAlone = !this.core.isFormed || !this.#knowsOthers
     const periodMs = isAlone ? options.joinRetryMs : options.syncPeriodMs
     scheduler.after(periodMs * (0.5 + random.float()), () => this.#look())
   }

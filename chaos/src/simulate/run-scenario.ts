@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { seededRandom, unreachable } from '@nodosum/kernel'
-import type { Violation } from '@nodosum/testkit'
+import type { FaultKind, Violation } from '@nodosum/testkit'
 import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
 import { excusedBy, touchedBy } from './excuses.ts'
 import { MemberCluster } from './member-cluster.ts'
@@ -28,9 +28,13 @@ export interface RunResult {
   readonly seed: number
   readonly virtualMs: number
   readonly wallMs: number
+  /** Time of one processor; a busy machine makes wallMs longer, but not this. */
+  readonly cpuMs: number
   readonly outcome: Outcome
   readonly metrics: Readonly<Record<string, number>>
   readonly violations: readonly Violation[]
+  /** How often each kind of fault has begun. */
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** The same for every run of the same scenario, nodes and seed. */
   readonly traceHash: string
 }
@@ -49,6 +53,7 @@ export function stepsOf(scenario: Scenario, nodes: number, seed: number): readon
 export function runScenario(options: RunOptions): RunResult {
   const { scenario, nodes, seed, keep } = options
   const startedMs = performance.now()
+  const startedCpu = process.cpuUsage()
   const steps = stepsOf(scenario, nodes, seed)
   const cluster = new MemberCluster({
     seed,
@@ -75,19 +80,22 @@ export function runScenario(options: RunOptions): RunResult {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     cluster.simulation.checks.report('nothing throws', detail)
   }
-  const { checks, trace } = cluster.simulation
+  const { checks, faultCounts, trace } = cluster.simulation
+  const cpu = process.cpuUsage(startedCpu)
   return {
     scenario: scenario.name,
     nodes,
     seed,
     virtualMs: Math.round(cluster.nowMs),
     wallMs: Math.round(performance.now() - startedMs),
+    cpuMs: Math.round((cpu.user + cpu.system) / 1_000),
     outcome,
     metrics: {
       ...cluster.measurements.metrics(cluster.nowMs),
       ...(options.weigh === true && { heapBytesPerNode: Math.round(heapBytes() / nodes) }),
     },
     violations: checks.violations,
+    faults: Object.fromEntries(Object.entries(faultCounts).filter(([, count]) => count > 0)),
     traceHash: trace.digest(),
   }
 }

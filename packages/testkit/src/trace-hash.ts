@@ -1,6 +1,6 @@
 /**
  * What happened in a run, as 16 hexadecimal digits: equal runs have equal hashes, and a difference
- * anywhere changes it. Two FNV-1a lanes of 32 bits; to compare runs, not against forgery.
+ * anywhere changes it. Two lanes of 32 bits in the manner of FNV-1a; to compare runs, not against forgery.
  */
 export class TraceHash {
   #a = 0x811c9dc5 | 0
@@ -27,10 +27,24 @@ export class TraceHash {
   /** Adds bytes and how many there were. */
   bytes(value: Uint8Array): void {
     this.#word(value.length)
-    let [a, b] = [this.#a, this.#b]
-    for (const byte of value) {
-      a = Math.imul(a ^ byte, 0x01000193)
-      b = Math.imul(b ^ byte, 0x85ebca6b)
+    let a = this.#a
+    let b = this.#b
+    let at = 0
+    // Four bytes at a time: packets are most of what is hashed.
+    for (; at + 4 <= value.length; at += 4) {
+      const word =
+        (value[at] as number) |
+        ((value[at + 1] as number) << 8) |
+        ((value[at + 2] as number) << 16) |
+        ((value[at + 3] as number) << 24)
+      a = Math.imul(a ^ word, 0x01000193)
+      a ^= a >>> 15
+      b = Math.imul(b ^ word, 0x85ebca6b)
+      b ^= b >>> 13
+    }
+    for (; at < value.length; at += 1) {
+      a = Math.imul(a ^ (value[at] as number), 0x01000193)
+      b = Math.imul(b ^ (value[at] as number), 0x85ebca6b)
       b ^= b >>> 13
     }
     this.#a = a

@@ -13,10 +13,11 @@ export const crash: Scenario = {
     const victims = random.shuffle([...hosts]).slice(0, count)
     return [
       ...startCluster(hosts),
-      { do: 'run', forMs: 20_000 },
+      // Long enough for a mean of what a healthy cluster sends.
+      { do: 'run', forMs: 60_000 },
       { do: 'fault', fault: { kind: 'crash', hosts: victims }, forMs: null },
-      { do: 'await', until: { kind: 'failed', hosts: victims }, withinMs: 60_000 },
-      { do: 'run', forMs: 10_000 },
+      { do: 'await', until: { kind: 'failed', hosts: victims }, withinMs: 15_000 },
+      { do: 'run', forMs: 60_000 },
       { do: 'await', until: converged, withinMs: 10_000 },
     ]
   },

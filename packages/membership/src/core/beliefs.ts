@@ -3,7 +3,7 @@ import type { MetadataStatement, RecordStatement, StateStatement } from '../wire
 import { encodeStatement } from '../wire/statement-codec.ts'
 import { Entry } from './entry.ts'
 import { bootTagOf } from './hash.ts'
-import { type Appearance, changeKind, isGone } from './member.ts'
+import { type Appearance, changeKind, type Incarnation, isGone } from './member.ts'
 import { Metadata } from './metadata.ts'
 import type { NodeState } from './node-state.ts'
 import { Quarantine } from './quarantine.ts'
@@ -49,6 +49,8 @@ export class Beliefs {
   learnRecord(nowMs: number, record: RecordStatement, source: Source): void {
     const known = this.#state.table.get(record.nodeId)
     if (known === undefined) return this.#meet(nowMs, record, source)
+    // Gossip brings most records more than once.
+    if (isRepetition(record, known)) return
     const bootTag = bootTagOf(record.bootId)
     const standing = { ...record, bootTag }
     if (!this.#isNews(standing, known)) {
@@ -318,6 +320,15 @@ function standingOf({ bootTag, epoch, counter, state }: Entry): Standing {
   return { bootTag, epoch, counter, state }
 }
 
-function sameIncarnation(a: Standing, b: Standing): boolean {
+function isRepetition(record: RecordStatement, entry: Entry): boolean {
+  return (
+    sameIncarnation(record, entry) &&
+    record.state === entry.state &&
+    record.bootId === entry.bootId &&
+    record.metadata.to <= entry.metadata.version
+  )
+}
+
+function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return a.epoch === b.epoch && a.counter === b.counter
 }

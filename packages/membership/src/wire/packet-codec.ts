@@ -9,6 +9,7 @@ import type {
   PacketProblem,
   RefusalCode,
 } from './packet.ts'
+import { readRecurringText } from './recurring-text.ts'
 import type { Statement } from './statement.ts'
 import { decodeStatement, viewOfStatement } from './statement-codec.ts'
 
@@ -140,7 +141,7 @@ export function decodePacket(
   if (kind === undefined) return malformed('kind')
   const clusterHigh = reader.u32()
   const clusterLow = reader.u32()
-  const from = reader.text(64)
+  const from = readRecurringText(reader, 64)
   const fromBootTag = reader.u32()
   if (reader.failed || !isNodeId(from)) return malformed('header')
   const formed = (kindBits & formedBit) !== 0
@@ -165,7 +166,12 @@ function malformed(where: string): PacketProblem {
 function readBody(reader: ByteReader, kind: PacketKind): PacketBody | undefined {
   switch (kind) {
     case 'ping':
-      return { kind, probe: reader.varint(), target: reader.text(64), root: reader.u32() }
+      return {
+        kind,
+        probe: reader.varint(),
+        target: readRecurringText(reader, 64),
+        root: reader.u32(),
+      }
     case 'ack': {
       const [probe, root] = [reader.varint(), reader.u32()]
       const coordinate = readCoordinate(reader)
@@ -174,11 +180,16 @@ function readBody(reader: ByteReader, kind: PacketKind): PacketBody | undefined 
     case 'nack':
       return { kind, probe: reader.varint() }
     case 'pingRequest': {
-      const [probe, target] = [reader.varint(), reader.text(64)]
+      const [probe, target] = [reader.varint(), readRecurringText(reader, 64)]
       return { kind, probe, target, host: reader.text(wireLimits.hostBytes), port: reader.u16() }
     }
     case 'indirectAck':
-      return { kind, probe: reader.varint(), target: reader.text(64), bootTag: reader.u32() }
+      return {
+        kind,
+        probe: reader.varint(),
+        target: readRecurringText(reader, 64),
+        bootTag: reader.u32(),
+      }
     case 'gossip':
     case 'repair':
       return { kind }

@@ -1,7 +1,6 @@
 import {
   type ByteReader,
   ByteWriter,
-  bootIdFromBytes,
   bootIdToBytes,
   isNodeId,
   type NodeId,
@@ -9,6 +8,7 @@ import {
 } from '@nodosum/kernel'
 import type { MemberAddress, MemberState } from '../core/member.ts'
 import { packetBytesMax, wireLimits } from './limits.ts'
+import { readBootId, readRecurringText } from './recurring-text.ts'
 import type {
   EventStatement,
   MetadataEntry,
@@ -115,7 +115,7 @@ export function decodeStatement(reader: ByteReader): Statement | undefined {
   const tag = reader.u8()
   const kind = kinds[tag & 0x07]
   const state = states[tag >> 3]
-  const nodeId = reader.text(64)
+  const nodeId = readRecurringText(reader, 64)
   if (!isNodeId(nodeId) || state === undefined || kind === undefined) return undefined
   const statement = decodeKind(reader, kind, nodeId, state)
   return reader.failed ? undefined : statement
@@ -179,16 +179,17 @@ function readRecord(
   nodeId: NodeId,
   state: MemberState,
 ): RecordStatement | undefined {
-  const boot = reader.bytes(16)
+  const bootId = readBootId(reader)
   const epoch = reader.varint()
   const counter = reader.varint()
   const protocol = { min: reader.u8(), max: reader.u8() }
   const count = reader.u8()
-  if (reader.failed || count > wireLimits.addresses || protocol.min > protocol.max) return undefined
+  if (bootId === '' || reader.failed) return undefined
+  if (count > wireLimits.addresses || protocol.min > protocol.max) return undefined
   if (epoch > wireLimits.incarnation || counter > wireLimits.incarnation) return undefined
   const addresses: MemberAddress[] = []
   for (let at = 0; at < count; at += 1) {
-    const host = reader.text(wireLimits.hostBytes)
+    const host = readRecurringText(reader, wireLimits.hostBytes)
     addresses.push({ host, udpPort: reader.u16(), tcpPort: reader.u16() })
   }
   const metadataVersion = reader.varint()
@@ -201,7 +202,7 @@ function readRecord(
   return {
     kind: 'record',
     nodeId,
-    bootId: bootIdFromBytes(boot),
+    bootId,
     epoch,
     counter,
     state,
@@ -231,7 +232,7 @@ function readRun(reader: ByteReader, from: number): MetadataRun | undefined {
     version += step
     if (reader.failed || step === 0 || version > to || (bits & ~removedBit) > 1) return undefined
     const kind = (bits & 1) === 0 ? 'tag' : 'application'
-    const key = reader.text(wireLimits.textBytes)
+    const key = readRecurringText(reader, wireLimits.textBytes)
     const isRemoved = (bits & removedBit) !== 0
     const value = isRemoved ? null : kind === 'tag' ? reader.text(wireLimits.textBytes) : ''
     entries.push({ kind, key, value, version })
