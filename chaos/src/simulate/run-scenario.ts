@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { seededRandom, unreachable } from '@nodosum/kernel'
-import type { Violation } from '@nodosum/testkit'
+import type { FaultKind, Violation } from '@nodosum/testkit'
 import type { ProtocolRules } from '../../../packages/membership/src/core/rules.ts'
 import { excusedBy, touchedBy } from './excuses.ts'
 import { MemberCluster } from './member-cluster.ts'
@@ -33,6 +33,8 @@ export interface RunResult {
   readonly outcome: Outcome
   readonly metrics: Readonly<Record<string, number>>
   readonly violations: readonly Violation[]
+  /** How often each kind of fault has begun. */
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** The same for every run of the same scenario, nodes and seed. */
   readonly traceHash: string
 }
@@ -78,7 +80,7 @@ export function runScenario(options: RunOptions): RunResult {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
     cluster.simulation.checks.report('nothing throws', detail)
   }
-  const { checks, trace } = cluster.simulation
+  const { checks, faultCounts, trace } = cluster.simulation
   const cpu = process.cpuUsage(startedCpu)
   return {
     scenario: scenario.name,
@@ -93,6 +95,7 @@ export function runScenario(options: RunOptions): RunResult {
       ...(options.weigh === true && { heapBytesPerNode: Math.round(heapBytes() / nodes) }),
     },
     violations: checks.violations,
+    faults: Object.fromEntries(Object.entries(faultCounts).filter(([, count]) => count > 0)),
     traceHash: trace.digest(),
   }
 }

@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { huntPlantedBugs } from '../../src/simulate/planted-bugs.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 describe('bugs that are planted in the core', () => {
   it('are all noticed, and the same runs hold without them', () => {

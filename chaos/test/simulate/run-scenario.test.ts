@@ -1,9 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import type { FaultKind } from '@nodosum/testkit'
+import { describe, expect, it, vi } from 'vitest'
 import { narrowDown } from '../../src/simulate/explore.ts'
 import { type RunResult, runScenario } from '../../src/simulate/run-scenario.ts'
 import { scenarios } from '../../src/simulate/scenarios/all.ts'
 import { startCluster } from '../../src/simulate/scenarios/start-cluster.ts'
 import type { Scenario, Step } from '../../src/simulate/step.ts'
+
+// Simulated time does not depend on how busy the machine is, but the end of a test does.
+vi.setConfig({ testTimeout: 60_000 })
 
 function scenario(name: string): Scenario {
   const found = scenarios.get(name)
@@ -32,6 +36,50 @@ describe('every scenario', () => {
     expect(result.outcome).toBe('ok')
     expect(result.metrics.meanBytesPerSecondPerNode).toBeGreaterThan(100)
     expect(result.metrics.maxBytesPerSecondPerNode).toBeGreaterThan(100)
+  })
+})
+
+describe('a cluster', () => {
+  /** Several seeds of a scenario, in which the faults really happen. */
+  const masters = (name: string, nodes: number, seeds: number, ...faults: FaultKind[]): void => {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const result = run(name, nodes, seed)
+      expect(result.violations, `${name}, seed ${seed}`).toEqual([])
+      for (const fault of faults) expect(result.faults[fault]).toBeGreaterThan(0)
+    }
+  }
+
+  it('that is split is one again after it has healed, also when discovery finds nobody', () => {
+    masters('partition-heal', 10, 10, 'partition')
+    masters('islands', 8, 3, 'cut', 'partition')
+  })
+
+  it('is not hurt by slow nodes', () => {
+    masters('slow-node', 10, 5, 'stall')
+    masters('stalls', 16, 3, 'stall')
+    masters('pauses-in-turn', 8, 5, 'pause')
+  })
+
+  it('notices crashes, and takes back in who returns', () => {
+    masters('crash-third', 15, 5, 'crash')
+    masters('mass-restart', 15, 5, 'crash')
+    masters('quick-restart', 6, 5, 'crash')
+    masters('long-pause', 6, 3, 'pause')
+  })
+
+  it('loses nobody to the loss of packets', () => {
+    masters('loss-5', 10, 3, 'degrade')
+    masters('loss-50', 20, 3, 'degrade')
+    masters('blackhole', 10, 3, 'cut')
+    masters('asymmetric', 10, 3, 'cut')
+  })
+
+  it('loses nobody to latency', () => masters('latency', 10, 5, 'degrade'))
+
+  it('keeps up with members that come and go', () => {
+    masters('churn', 12, 5, 'crash')
+    masters('rolling-restart', 8, 3)
+    masters('leave-storm', 30, 3)
   })
 })
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 const program = join(import.meta.dirname, '../../src/simulate/main.ts')
 
@@ -9,6 +9,8 @@ function simulate(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' })
   return { status, stdout, stderr }
 }
+
+vi.setConfig({ testTimeout: 60_000 })
 
 describe('the command simulate', () => {
   it('prints one document with the result of a run', () => {

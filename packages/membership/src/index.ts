@@ -1,3 +1,5 @@
+export { eventLoopDelay } from './adapters/event-loop-delay.ts'
+export { snapshotFile } from './adapters/snapshot-file.ts'
 export type { MembershipCounters } from './core/counters.ts'
 export { createMembershipCore } from './core/create-membership-core.ts'
 export type {

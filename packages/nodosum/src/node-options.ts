@@ -185,7 +185,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
       .default({})
       .superRefine(checkTags)
       .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
-    dataDirectory: z.string().optional().describe('Keeps the node id, if it has to be made up.'),
+    dataDirectory: z
+      .string()
+      .optional()
+      .describe('Keeps the node id, if it has to be made up, and how often the node was started.'),
     developmentDirectory: z
       .string()
       .optional()

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   type Discovery,
   developmentDirectoryDiscovery,
@@ -14,7 +15,7 @@ import {
   Supervisor,
 } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
-import { MembershipService } from '@nodosum/membership'
+import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
 import { createGossipSeal, type GossipSeal } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
@@ -105,6 +106,9 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   node.sessions = sessions
 
   const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
+  const loopDelay = eventLoopDelay()
+  undo.add(async () => loopDelay.close())
+  const { dataDirectory } = config
   const membership: MembershipService = new MembershipService({
     cluster,
     nodeId,
@@ -124,6 +128,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     packets: udp,
     seal,
     discovery,
+    loopDelay,
+    ...(dataDirectory === undefined
+      ? {}
+      : { snapshots: snapshotFile(join(dataDirectory, 'membership.json')) }),
     scheduler,
     random,
     logger,

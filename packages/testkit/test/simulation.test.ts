@@ -194,7 +194,7 @@ describe('a simulation', () => {
     const traces = new Set(Array.from({ length: 100 }, () => traceOf(7)))
     expect([...traces]).toHaveLength(1)
     expect(traces).not.toContain(traceOf(8))
-  })
+  }, 60_000)
 
   it('comes down to the one fault that a planted bug needs', () => {
     /** Never sends again once it hears nothing for a second. */

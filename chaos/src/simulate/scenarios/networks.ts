@@ -3,6 +3,13 @@ import { healAndConverge, startCluster } from './start-cluster.ts'
 
 /** Whoever failed and returned again and again is not shown for some minutes. */
 const quarantineMs = 600_000
+/** Larger clusters are there for their figures; that all come back smaller ones show as well. */
+const nodesThatWaitMax = 200
+
+function afterQuarantine(hosts: readonly string[]): Step[] {
+  return hosts.length > nodesThatWaitMax ? [{ do: 'heal' }] : healAndConverge(hosts, quarantineMs)
+}
+
 const converged = { kind: 'converged' } as const
 
 export const partitionHeal: Scenario = {
@@ -131,7 +138,7 @@ export const flipFlop: Scenario = {
       { do: 'fault', fault, forMs: 20_000 },
       { do: 'run', forMs: 40_000 },
     ])
-    return [...startCluster(hosts), ...rounds.flat(), ...healAndConverge(hosts, quarantineMs)]
+    return [...startCluster(hosts), ...rounds.flat(), ...afterQuarantine(hosts)]
   },
 }
 
@@ -149,7 +156,7 @@ function heavyLoss(name: string, direction: 'ingress' | 'egress'): Scenario {
         ...startCluster(hosts),
         { do: 'fault', fault, forMs: null },
         { do: 'run', forMs: 60_000 },
-        ...healAndConverge(hosts, quarantineMs),
+        ...afterQuarantine(hosts),
       ]
     },
   }
@@ -195,6 +202,30 @@ export const crashLoss50: Scenario = {
       { do: 'fault', fault: { kind: 'crash', hosts: victims }, forMs: null },
       { do: 'await', until: { kind: 'failed', hosts: victims }, withinMs: 60_000 },
       ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}
+
+export const latency: Scenario = {
+  name: 'latency',
+  summary:
+    'Round trips take 0.3 s, then up to 1 s, and packets overtake each other; nobody is declared dead.',
+  nodes: 20,
+  nodesMin: 3,
+  steps: ({ hosts }) => {
+    const slower = (delayMs: number, jitterMs: number): Step => {
+      const quality = { delayMs, jitterMs, reordering: 0.1, reorderedByMs: 200 }
+      const fault = { kind: 'degrade', hosts, direction: 'egress', quality } as const
+      return { do: 'fault', fault, forMs: null, excuses: [] }
+    }
+    return [
+      ...startCluster(hosts),
+      slower(150, 50),
+      { do: 'run', forMs: 60_000 },
+      slower(200, 300),
+      { do: 'run', forMs: 120_000 },
+      { do: 'await', until: converged, withinMs: 30_000 },
+      ...healAndConverge(hosts, 15_000),
     ]
   },
 }

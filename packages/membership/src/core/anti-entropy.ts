@@ -91,6 +91,7 @@ export class AntiEntropy {
       return
     }
     this.#summarize(source.address, count, differing)
+    if (missing.length === 0) return
     const records = this.#random.shuffle(missing).map((entry) => entry.record)
     this.#spend(records.length * 60)
     outbox.sendAll(source.address, { kind: 'repair' }, records, repairPacketsMax)

@@ -22,6 +22,8 @@ export class Beliefs {
   onArrived: (nowMs: number, entry: Entry) => void = () => undefined
   /** A suspicion was heard of; it may be this node's turn to have a look. */
   onSuspected: (nowMs: number, entry: Entry) => void = () => undefined
+  /** Others believe it to be gone for certain: this node has a look at once. */
+  onContested: (nowMs: number, entry: Entry) => void = () => undefined
   /** A newcomer must not take part. */
   onRefused: (source: Source, code: 'version' | 'admission' | 'full', reason: string) => void =
     () => undefined
@@ -94,6 +96,8 @@ export class Beliefs {
     const { self } = this.#state
     if (isGone(entry.state)) return false
     if (entry.state === 'suspect') {
+      // Silent here too, and others have waited already.
+      if (entry.suspicion?.isContested) this.#suspicions.settle(entry)
       if (!this.#suspicions.confirm(entry, [self.hash])) return false
       this.#amend(entry)
       return true
@@ -183,13 +187,12 @@ export class Beliefs {
 
   /** Another one believes a member to be gone that this node believes to be there. */
   #contest(nowMs: number, entry: Entry, source: Source): void {
-    if (entry.state === 'suspect') this.#suspicions.settle(entry)
-    else {
-      // A partition may just have healed: the member itself shall say so, nobody else need hear.
-      const accuser = source.entry?.hash ?? 0
-      this.#set(nowMs, entry, { ...standingOf(entry), state: 'suspect' }, [accuser])
-    }
-    this.onSuspected(nowMs, entry)
+    if (entry.state === 'suspect') return this.#suspicions.settle(entry)
+    // A partition may just have healed: the member itself shall say so, nobody else need hear.
+    const accuser = source.entry?.hash ?? 0
+    this.#set(nowMs, entry, { ...standingOf(entry), state: 'suspect' }, [accuser])
+    if (entry.suspicion !== null) entry.suspicion.isContested = true
+    this.onContested(nowMs, entry)
   }
 
   #set(

@@ -73,6 +73,11 @@ export class FailureDetector {
     if (table.ring.before(entry, options.watchers).includes(self)) this.#probe(nowMs, entry)
   }
 
+  /** Probes somebody out of turn. */
+  look(nowMs: number, entry: Entry): void {
+    this.#probe(nowMs, entry)
+  }
+
   /** Pings somebody whose state is disputed; its answer brings its own word. */
   ask(entry: Entry): void {
     this.#ping(entry, 0)

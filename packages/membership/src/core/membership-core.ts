@@ -19,6 +19,7 @@ import { PublishedView } from './published-view.ts'
 import { Receiver } from './receiver.ts'
 import { type ProtocolRules, protocolRules } from './rules.ts'
 import { Suspicions } from './suspicions.ts'
+import { checkEvent } from './user-events.ts'
 import { ViewPublisher } from './view.ts'
 
 /** What a core is made of; everything that it will ever know of the outside. */
@@ -203,8 +204,13 @@ export class MembershipCore {
     this.#describe(nowMs, 'application', new Map(applications.map((id) => [id, ''])))
   }
 
-  /** Tells all members, in the order of the calls; best effort, each at most once. */
+  /**
+   * Tells all members, in the order of the calls; best effort, each at most once.
+   *
+   * @throws ERR_NODOSUM_MESSAGE_TOO_LARGE for a name above 64 or a payload above 512 bytes
+   */
   emit(nowMs: number, name: string, payload: Uint8Array): void {
+    checkEvent(name, payload)
     if (this.#closed) return
     const { self, news, counters } = this.#state
     this.#eventSequence += 1
@@ -264,6 +270,7 @@ export class MembershipCore {
       this.#formation.consider(nowMs)
     }
     this.#beliefs.onSuspected = (nowMs, entry) => this.#detector.confirm(nowMs, entry)
+    this.#beliefs.onContested = (nowMs, entry) => this.#detector.look(nowMs, entry)
     this.#beliefs.onFlood = (nowMs) => this.#antiEntropy.hurry(nowMs)
     this.#beliefs.onRefused = (source, code, reason) => {
       if (source.isRefused) return

@@ -33,7 +33,9 @@ class EffectQueue {
 }
 
 /** Whom a packet is for: a member, or an address of which nothing is known. */
-export type Recipient = Entry | (PacketAddress & { readonly version?: number })
+export type Recipient =
+  | Entry
+  | (PacketAddress & { readonly version?: number; readonly isStranger?: boolean })
 
 /** A node of poor local health tells everything up to so many times as often. */
 const repeatsMax = 3
@@ -90,7 +92,7 @@ export class Outbox {
   }
 
   /**
-   * As many packets without news as the statements take.
+   * As many packets without news as the statements take, at least one.
    *
    * @returns how many statements were sent
    */
@@ -101,11 +103,13 @@ export class Outbox {
     packetsMax: number,
   ): number {
     let sent = 0
-    for (let packet = 0; packet < packetsMax && sent < statements.length; packet += 1) {
+    let packets = 0
+    do {
       this.#start(to, body)
       while (sent < statements.length && this.#writer.add(statements[sent] as Statement)) sent += 1
       this.#finish(to)
-    }
+      packets += 1
+    } while (packets < packetsMax && sent < statements.length)
     return sent
   }
 
@@ -117,7 +121,7 @@ export class Outbox {
         clusterLow: this.#clusterLow,
         from: this.#self.nodeId as NodeId,
         fromBootTag: this.#self.bootTag,
-        formed: this.formed,
+        formed: this.formed && !isStranger(to),
       },
       body,
     )
@@ -137,6 +141,11 @@ export class Outbox {
     if (!('nodeId' in to)) return Math.min(to.version ?? this.#protocol.max, this.#protocol.max)
     return this.#rules.speaks(this.#protocol, to.protocol) ?? this.#protocol.max
   }
+}
+
+/** Who is no member here does not become one by hearing from a cluster. */
+function isStranger(to: Recipient): boolean {
+  return 'isStranger' in to && to.isStranger === true
 }
 
 /** Where to send packets for a member. */

@@ -88,7 +88,9 @@ export class Receiver {
     for (const statement of packet.statements) this.#learn(nowMs, statement, source)
     if (header.from === this.#state.self.nodeId) return this.#heardNamesake(source, body)
     this.#heard(nowMs, source, packet)
-    if (header.formed && body.kind !== 'refusal') this.#forming.heardFormed(nowMs, source)
+    // Who asks to join or refuses has not taken this node in.
+    const isTakenIn = header.formed && body.kind !== 'join' && body.kind !== 'refusal'
+    if (isTakenIn) this.#forming.heardFormed(nowMs, source)
     const { answers } = source
     if (answers.length === 0) return
     this.#state.outbox.sendAll(source.address, { kind: 'repair' }, answers, answerPacketsMax)
@@ -129,7 +131,7 @@ export class Receiver {
     }
   }
 
-  #heard(nowMs: number, source: Source, { body, statements }: Packet): void {
+  #heard(nowMs: number, source: Source, { header, body, statements }: Packet): void {
     const { outbox, table, self, rules } = this.#state
     const { root } = table.digest
     switch (body.kind) {
@@ -146,7 +148,7 @@ export class Receiver {
       case 'ack':
         this.#detector.acked(nowMs, source, body.probe, body.coordinate)
         this.#antiEntropy.compare(nowMs, source, body.root)
-        return this.#correct(nowMs, source)
+        return this.#correct(nowMs, source, true)
       case 'nack':
         return this.#detector.nacked(body.probe)
       case 'pingRequest':
@@ -155,7 +157,7 @@ export class Receiver {
         return this.#detector.ackedIndirectly(body.probe, body.target, body.bootTag)
       case 'gossip':
       case 'repair':
-        return this.#correct(nowMs, source)
+        return this.#correct(nowMs, source, header.formed)
       case 'join':
         return this.#welcome(source, body)
       case 'welcome':
@@ -209,11 +211,13 @@ export class Receiver {
     return isTrusted ? [] : [entry.stateStatement]
   }
 
-  #correct(nowMs: number, source: Source): void {
+  /** @param formed whether the sender belongs to a cluster; if not, a member tells it that it does */
+  #correct(nowMs: number, source: Source, formed: boolean): void {
     const entry = this.#state.table.get(source.nodeId)
     if (entry === undefined || nowMs - entry.toldMs < correctionPeriodMs) return
     const corrections = this.#corrections(source)
-    if (corrections.length === 0) return
+    const isNewMember = !formed && this.#state.outbox.formed && source.entry !== undefined
+    if (corrections.length === 0 && !isNewMember) return
     entry.toldMs = nowMs
     this.#state.outbox.sendAll(source.address, { kind: 'repair' }, corrections, 1)
   }

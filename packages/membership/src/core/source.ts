@@ -8,7 +8,6 @@ const answersMax = 128
 
 /** Where statements come from, and what its sender gets back for them. */
 export class Source {
-  readonly address: PacketAddress & { readonly version: number }
   readonly nodeId: NodeId
   readonly bootTag: number
   /** What is known of the sender; undefined also when that is about another boot of it. */
@@ -19,6 +18,9 @@ export class Source {
   isRefused = false
   readonly answers: Statement[] = []
 
+  readonly #from: PacketAddress
+  readonly #version: number
+
   constructor(options: {
     address: PacketAddress
     version: number
@@ -27,12 +29,18 @@ export class Source {
     entry: Entry | undefined
     isRepair: boolean
   }) {
-    const { address, version } = options
-    this.address = { host: address.host, port: address.port, version }
+    this.#from = options.address
+    this.#version = options.version
     this.nodeId = options.nodeId
     this.bootTag = options.bootTag
     this.entry = options.entry
     this.isRepair = options.isRepair
+  }
+
+  /** Where answers go. */
+  get address(): PacketAddress & { readonly version: number; readonly isStranger: boolean } {
+    const { host, port } = this.#from
+    return { host, port, version: this.#version, isStranger: this.entry === undefined }
   }
 
   isSubject(nodeId: NodeId, bootTag: number): boolean {

@@ -5,6 +5,10 @@ import type { Timer } from './timers.ts'
 /** One member under suspicion: who accuses it, and when it is declared failed. */
 export class Suspicion {
   readonly startedMs: number
+  /** Whether another node, comparing views, said that the member is gone for certain. */
+  isContested = false
+  /** Whether nobody more need confirm it. */
+  isSettled = false
   /** Added when this process stood still: it could not hear a denial. */
   graceMs = 0
   readonly #timer: Timer

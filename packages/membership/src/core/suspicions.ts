@@ -37,7 +37,9 @@ export class Suspicions {
 
   /** Others know for certain: only the minimum is left to deny it. */
   settle(entry: Entry): void {
-    entry.suspicion?.arm(this.#limits().minMs)
+    if (entry.suspicion === null) return
+    entry.suspicion.isSettled = true
+    this.#arm(entry.suspicion)
   }
 
   end(entry: Entry): void {
@@ -57,6 +59,7 @@ export class Suspicions {
   }
 
   #arm(suspicion: Suspicion): void {
+    if (suspicion.isSettled) return suspicion.arm(this.#limits().minMs)
     const { rules, options, table } = this.#state
     const needed = rules.confirmationsNeeded(options.suspicionConfirmations, table.size)
     const confirmations = Math.min(needed, suspicion.accusers.length - 1)

@@ -1,4 +1,5 @@
-import { BoundedMap } from '@nodosum/kernel'
+import { BoundedMap, NodosumError, utf8Encode } from '@nodosum/kernel'
+import { wireLimits } from '../wire/limits.ts'
 import type { EventStatement } from '../wire/statement.ts'
 import type { ProtocolRules } from './rules.ts'
 
@@ -118,4 +119,15 @@ export class UserEvents {
     const waits = origin.isNew ? firstMs : gapMs
     origin.gapUntilMs = origin.waiting.size === 0 ? Number.POSITIVE_INFINITY : nowMs + waits
   }
+}
+
+/** @throws ERR_NODOSUM_MESSAGE_TOO_LARGE when an event does not fit into a packet beside others */
+export function checkEvent(name: string, payload: Uint8Array): void {
+  const { eventNameBytes, eventPayloadBytes } = wireLimits
+  const nameBytes = utf8Encode(name).length
+  if (nameBytes <= eventNameBytes && payload.length <= eventPayloadBytes) return
+  throw new NodosumError(
+    'ERR_NODOSUM_MESSAGE_TOO_LARGE',
+    `an event has a name of up to ${eventNameBytes} and a payload of up to ${eventPayloadBytes} bytes, not ${nameBytes} and ${payload.length}`,
+  )
 }

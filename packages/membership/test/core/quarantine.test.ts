@@ -1,0 +1,67 @@
+import type { BootId, NodeId } from '@nodosum/kernel'
+import { describe, expect, it } from 'vitest'
+import { Entry } from '../../src/core/entry.ts'
+import { Quarantine } from '../../src/core/quarantine.ts'
+import { recordOf } from '../scripted-peers.ts'
+
+const times = { quarantineMs: 60_000, quarantineMaxMs: 200_000, quarantineForgetMs: 600_000 }
+const healthy = { score: 0, members: 100 }
+
+function entry(id: string): Entry {
+  return new Entry(recordOf(id, { nodeId: id as NodeId, bootId: '0'.repeat(32) as BootId }))
+}
+
+describe('quarantine', () => {
+  it('lets a member return once, then holds it back for longer each time', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    const held = [0, 1, 2, 3, 4].map((index) => {
+      quarantine.returned(one, index * 1_000)
+      return one.heldUntilMs === 0 ? 0 : one.heldUntilMs - index * 1_000
+    })
+    expect(held).toEqual([0, 60_000, 120_000, 200_000, 200_000])
+    expect(quarantine.release(one.heldUntilMs - 1)).toEqual([])
+    expect(quarantine.release(one.heldUntilMs)).toEqual([one])
+    expect(quarantine.nextEndMs()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('forgets what is long ago', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    quarantine.returned(one, 0)
+    quarantine.returned(one, 700_000)
+    expect(one.heldUntilMs).toBe(0)
+  })
+
+  it('holds back who is suspected over and over, until it has been calm', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    let nowMs = 0
+    while (one.heldUntilMs === 0 && nowMs < 120_000) {
+      nowMs += 3_000
+      quarantine.suspected(one, nowMs, healthy)
+    }
+    expect(nowMs).toBeLessThan(60_000)
+    expect(quarantine.release(nowMs + 20_000)).toEqual([])
+    expect(quarantine.release(nowMs + 60_000)).toEqual([one])
+  })
+
+  it.each([
+    { what: 'a suspicion a minute', everyMs: 60_000, judge: healthy },
+    { what: 'the word of a sick node', everyMs: 3_000, judge: { score: 3, members: 100 } },
+  ])('holds nobody back for $what', ({ everyMs, judge }) => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    for (let count = 1; count < 100; count += 1) quarantine.suspected(one, count * everyMs, judge)
+    expect(one.heldUntilMs).toBe(0)
+  })
+
+  it('holds no more than a tenth back: else it is the network', () => {
+    const quarantine = new Quarantine(times)
+    const all = Array.from({ length: 100 }, (_, index) => entry(`n${index}`))
+    for (let nowMs = 0; nowMs < 30_000; nowMs += 1_000) {
+      for (const one of all) quarantine.suspected(one, nowMs, healthy)
+    }
+    expect(all.filter(({ heldUntilMs }) => heldUntilMs > 0)).toHaveLength(10)
+  })
+})
