@@ -11,23 +11,20 @@ describe('a suspicion', () => {
     { confirmations: 1, lastsMs: 12_250 },
     { confirmations: 2, lastsMs: 7_132 },
     { confirmations: 3, lastsMs: 3_500 },
-  ])(
-    'with $confirmations confirmations of others lasts $lastsMs ms',
-    ({ confirmations, lastsMs }) => {
-      const peers = new ScriptedPeers()
-      peers.join(...others)
-      const accusers = ['a', 'b', 'c', 'd'].slice(0, confirmations + 1).map((id) => hashText(id))
-      // One after the other, and each of them twice: an accuser counts once.
-      for (const accuser of [...accusers, ...accusers]) {
-        peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [accuser] }))
-      }
-      expect(peers.stateOf('f')).toBe('suspect')
-      peers.run(lastsMs - 20, { answering: others })
-      expect(peers.stateOf('f')).toBe('suspect')
-      peers.run(40, { answering: others })
-      expect(peers.stateOf('f')).toBe('failed')
-    },
-  )
+  ])('lasts as long as its confirmations ask for (%o)', ({ confirmations, lastsMs }) => {
+    const peers = new ScriptedPeers()
+    peers.join(...others)
+    const accusers = ['a', 'b', 'c', 'd'].slice(0, confirmations + 1).map((id) => hashText(id))
+    // One after the other, and each of them twice: an accuser counts once.
+    for (const accuser of [...accusers, ...accusers]) {
+      peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [accuser] }))
+    }
+    expect(peers.stateOf('f')).toBe('suspect')
+    peers.run(lastsMs - 20, { answering: others })
+    expect(peers.stateOf('f')).toBe('suspect')
+    peers.run(40, { answering: others })
+    expect(peers.stateOf('f')).toBe('failed')
+  })
 
   it('ends with a word of the suspect above the accusation, and only with that', () => {
     const peers = new ScriptedPeers()
@@ -98,7 +95,7 @@ describe('a probe', () => {
   it.each([
     { nacking: true, isHealthy: true },
     { nacking: false, isHealthy: false },
-  ])('that fails says something of this node only if helpers are silent: nacks $nacking', (how) => {
+  ])('that fails says something of this node only if helpers are silent (%o)', (how) => {
     const peers = new ScriptedPeers()
     peers.join('a', 'b', 'c', 'f')
     let worst = 0
