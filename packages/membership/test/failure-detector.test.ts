@@ -1,6 +1,7 @@
+import type { BootId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { hashText } from '../src/core/hash.ts'
-import { ScriptedPeers, stateOf } from './scripted-peers.ts'
+import { bootOf, recordOf, ScriptedPeers, stateOf } from './scripted-peers.ts'
 
 const others = ['a', 'b', 'c', 'd', 'e', 'f']
 const gossip = { kind: 'gossip' } as const
@@ -130,15 +131,68 @@ describe('a probe', () => {
     expect(peers.sentTo('a', 'ack')[0]?.body).toMatchObject({ probe: 6 })
   })
 
-  it('to a member whose boot has changed is not ended by the answer of another process', () => {
-    const peers = new ScriptedPeers()
+  it('is not ended by the answer of another process at the same address', () => {
+    const peers = new ScriptedPeers({ watchPeriodMs: 120_000 })
     peers.join('a', 'f')
-    peers.run(2_500)
+    while (peers.sentTo('f', 'ping').length === 0) peers.run(50, { answering: ['a'] })
     const ping = peers.sentTo('f', 'ping')[0]
     const probe = ping?.body.kind === 'ping' ? ping.body.probe : 0
     peers.say('a', { kind: 'ack', probe, root: 0, coordinate: null })
-    peers.run(1_500)
+    peers.run(1_050, { answering: ['a'] })
     expect(peers.stateOf('f')).toBe('suspect')
+  })
+})
+
+describe('a process that stood still', () => {
+  it('gives up the probe that it had no time to hear the answer of', () => {
+    const peers = new ScriptedPeers({ watchPeriodMs: 120_000 })
+    peers.join('a', 'f')
+    const isAsked = (): boolean => peers.sentTo('a', 'pingRequest').length > 0
+    while (!isAsked()) peers.run(50, { answering: ['a'] })
+    peers.nowMs += 5_000
+    peers.core.tick(peers.nowMs)
+    expect(peers.stateOf('f')).toBe('alive')
+  })
+
+  it('gives suspects the time again in which it could not hear their denial', () => {
+    const peers = new ScriptedPeers()
+    peers.join(...others)
+    const accusers = ['a', 'b', 'c', 'd'].map((id) => hashText(id))
+    peers.say('a', gossip, stateOf('f', 'suspect', { accusers }))
+    peers.run(1_000, { answering: others })
+    peers.nowMs += 10_000
+    peers.core.tick(peers.nowMs)
+    peers.run(2_000, { answering: others })
+    expect(peers.stateOf('f')).toBe('suspect')
+    peers.say('f', gossip, stateOf('f', 'alive', { counter: 1 }))
+    expect(peers.stateOf('f')).toBe('alive')
+  })
+})
+
+describe('another process with the id of this node', () => {
+  const twin = recordOf('self', {
+    bootId: '7'.repeat(32) as BootId,
+    addresses: [{ host: 'twin', udpPort: 1, tcpPort: 0 }],
+  })
+
+  it('that is older gets to know that this one is in the cluster', () => {
+    const peers = new ScriptedPeers()
+    peers.join('a')
+    peers.run(2_000, { answering: ['a'] })
+    peers.clear()
+    peers.say('a', gossip, { ...twin, epoch: 0 })
+    expect(peers.effects.map(({ kind }) => kind)).not.toContain('conflict')
+    expect(peers.sentTo('a', 'repair')[0]?.statements).toContainEqual(
+      expect.objectContaining({ kind: 'record', nodeId: 'self', bootId: bootOf('self') }),
+    )
+  })
+
+  it('that has replaced this one in the cluster ends this one', () => {
+    const peers = new ScriptedPeers()
+    peers.join('a')
+    peers.run(2_000, { answering: ['a'] })
+    peers.say('a', gossip, { ...twin, epoch: 5 })
+    expect(peers.effects).toContainEqual({ kind: 'conflict', address: { host: 'twin', port: 1 } })
   })
 })
 

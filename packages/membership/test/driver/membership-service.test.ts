@@ -125,11 +125,15 @@ describe('the service', () => {
   })
 
   it('goes on when the disk does not answer', async () => {
-    const never = new Promise<void>(() => undefined)
-    const snapshots = { load: async () => undefined, save: () => never }
+    let answer: () => void = () => undefined
+    const stuck = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const snapshots = { load: async () => undefined, save: () => stuck }
     const [a, b] = [service('a', { snapshots }), service('b')]
     await Promise.all([a.start(joining), b.start(joining)])
     expect(a.members()).toHaveLength(2)
+    answer()
   })
 
   it('ends joining at once when a member does not admit it, and says why', async () => {
