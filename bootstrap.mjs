@@ -120,18 +120,19 @@ if (!installIsCurrent(stamp)) {
 }
 if (command === undefined) process.exit(0)
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  // Before the command starts: a signal in between would end this process and leave it running.
+  process.on(signal, () => {
+    // A terminal already sends SIGINT to the whole group; a supervisor signals only this process.
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+  })
+}
 const child = spawn(command, commandArguments, {
   cwd: root,
   stdio: 'inherit',
   env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
   shell: process.platform === 'win32',
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  // A terminal already sends SIGINT to the whole group; a supervisor signals only this process.
-  process.on(signal, () => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
-  })
-}
 child.on('error', (error) => {
   say(`cannot run ${command}: ${error.message}`)
   process.exit(1)

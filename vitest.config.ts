@@ -11,6 +11,10 @@ const folders = ['packages', 'apps', 'tools']
 export default defineConfig({
   ssr: { resolve: { conditions: ['nodosum-source'] } },
   test: {
+    // Tests wait for conditions; how long that takes is up to the machine.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: folders.map((folder) => ({
       extends: true,
       test: { name: folder.replace('packages/', ''), include: [`${folder}/test/**/*.test.ts`] },

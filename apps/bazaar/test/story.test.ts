@@ -191,7 +191,7 @@ describe('the story', () => {
     children = childrenOf(child.pid as number)
     expect(children).toHaveLength(5)
     child.kill('SIGKILL')
-    await expect.poll(() => children.filter(isRunning), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => children.filter(isRunning), { timeout: 30_000 }).toEqual([])
   })
 
   it('says which flag is wrong, and starts nothing', async () => {

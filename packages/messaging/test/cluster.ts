@@ -82,7 +82,7 @@ export class TestNode {
 
 /** Nodes that reach each other in memory; time stands still unless the test moves it. */
 export class TestCluster {
-  readonly scheduler: SimulatedScheduler = simulatedScheduler()
+  readonly scheduler: SimulatedScheduler = simulatedScheduler({ turns: 'real' })
   readonly nodes: Map<string, TestNode> = new Map()
   /** Other views of some nodes, for tests in which views differ. */
   readonly viewOf: Map<string, { candidates(application: string): readonly NodeId[] }> = new Map()
@@ -151,7 +151,7 @@ export class TestCluster {
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  await vi.waitUntil(condition, { timeout: 5_000, interval: 1 })
+  await vi.waitUntil(condition, { timeout: 15_000, interval: 1 })
 }
 
 /** Lets everything happen that needs no time to pass. */

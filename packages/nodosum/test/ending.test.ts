@@ -103,7 +103,7 @@ describe('a process with a node', () => {
     expect(await member.ended).toBe('exit 0')
     expect(member.facts).toEqual([{ rejected: 'ERR_NODOSUM_JOIN_TIMEOUT' }])
     expect(readdirSync(directory)).toEqual([])
-  }, 30_000)
+  })
 
   it('ends by itself after close, without unhandled rejections', async () => {
     const developmentDirectory = scratch()
@@ -113,7 +113,7 @@ describe('a process with a node', () => {
     member.kill('SIGTERM')
     expect(await member.ended).toBe('SIGTERM')
     expect(member.facts).toEqual([{ ready: 'a' }, { kind: 'closed', error: null }])
-  }, 30_000)
+  })
 
   it('drains on SIGTERM: the request that runs gets its reply', async () => {
     const developmentDirectory = scratch()
@@ -128,7 +128,7 @@ describe('a process with a node', () => {
     expect(await reply).toBe('tea')
     expect(await member.ended).toBe('SIGTERM')
     await until(() => a.members().some(({ nodeId, state }) => nodeId === 'b' && state === 'left'))
-  }, 30_000)
+  })
 })
 
 describe('a process that is killed', () => {

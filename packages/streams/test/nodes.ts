@@ -113,7 +113,7 @@ export interface TestNodeOptions {
 
 /** Nodes that reach each other in memory; time stands still unless the test moves it. */
 export class TestWorld {
-  readonly scheduler: SimulatedScheduler = simulatedScheduler()
+  readonly scheduler: SimulatedScheduler = simulatedScheduler({ turns: 'real' })
   readonly wire: Wire = perfectWire()
   readonly nodes: Map<string, TestNode> = new Map()
   readonly connections: FakeConnection[] = []
@@ -152,7 +152,7 @@ export function write(session: Session, lane: ReturnType<Session['openLane']>, t
 }
 
 export async function until(condition: () => boolean): Promise<void> {
-  await vi.waitUntil(condition, { timeout: 5_000, interval: 1 })
+  await vi.waitUntil(condition, { timeout: 15_000, interval: 1 })
 }
 
 /** Lets everything happen that needs no time to pass. */

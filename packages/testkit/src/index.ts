@@ -34,6 +34,10 @@ export {
   type SimulatedPort,
   simulatedNetwork,
 } from './simulated-network.ts'
-export { type SimulatedScheduler, simulatedScheduler } from './simulated-scheduler.ts'
+export {
+  type SimulatedScheduler,
+  type SimulatedSchedulerOptions,
+  simulatedScheduler,
+} from './simulated-scheduler.ts'
 export { Simulation, type SimulationOptions } from './simulation.ts'
 export { TraceHash } from './trace-hash.ts'

@@ -25,15 +25,21 @@ export interface SimulatedScheduler extends Scheduler {
   runUntil(condition: () => boolean, limitMs: number): number
 }
 
-/**
- * @param options.startMs what the monotonic clock shows first, in milliseconds; default 0
- * @param options.wallStartMs what the wall clock shows first, milliseconds since 1970; default
- *   2026-01-01T00:00:00Z
- */
-export function simulatedScheduler(
-  options: { startMs?: number; wallStartMs?: number } = {},
-): SimulatedScheduler {
-  return new TimerHeap(options.startMs ?? 0, options.wallStartMs ?? 1_767_225_600_000)
+/** How simulated time behaves. */
+export interface SimulatedSchedulerOptions {
+  /** What the monotonic clock shows first, in milliseconds; default 0. */
+  readonly startMs?: number
+  /** What the wall clock shows first, milliseconds since 1970; default 2026-01-01T00:00:00Z. */
+  readonly wallStartMs?: number
+  /**
+   * `simulated` (default): the next turn comes when time is told to move, even by 0. `real`: it is
+   * Node's own, for tests in which promises and turns go on while timers stand still.
+   */
+  readonly turns?: 'simulated' | 'real'
+}
+
+export function simulatedScheduler(options: SimulatedSchedulerOptions = {}): SimulatedScheduler {
+  return new TimerHeap(options)
 }
 
 class Timer implements TimerHandle {
@@ -65,12 +71,14 @@ class TimerHeap implements SimulatedScheduler {
   #atThisMoment = 0
   readonly #startMs: number
   readonly #wallStartMs: number
+  readonly #turns: 'simulated' | 'real'
   #heap: Timer[] = []
 
-  constructor(startMs: number, wallStartMs: number) {
-    this.#nowMs = startMs
-    this.#startMs = startMs
-    this.#wallStartMs = wallStartMs
+  constructor(options: SimulatedSchedulerOptions) {
+    this.#startMs = options.startMs ?? 0
+    this.#nowMs = this.#startMs
+    this.#wallStartMs = options.wallStartMs ?? 1_767_225_600_000
+    this.#turns = options.turns ?? 'simulated'
   }
 
   get pendingTimers(): number {
@@ -92,6 +100,12 @@ class TimerHeap implements SimulatedScheduler {
     this.#live += 1
     this.#push(timer)
     return timer
+  }
+
+  immediate(run: () => void): TimerHandle {
+    if (this.#turns === 'simulated') return this.after(0, run)
+    const immediate = setImmediate(run)
+    return { cancel: () => clearImmediate(immediate) }
   }
 
   cancelled(): void {

@@ -14,6 +14,25 @@ describe('simulated time', () => {
     expect([scheduler.nowMs(), fired]).toEqual([15, ['timer']])
   })
 
+  it('has a next turn, which takes no time', () => {
+    const scheduler = simulatedScheduler()
+    const ran: string[] = []
+    scheduler.immediate(() => ran.push('cancelled')).cancel()
+    scheduler.immediate(() => ran.push('turn'))
+    expect(ran).toEqual([])
+    scheduler.runFor(0)
+    expect([scheduler.nowMs(), ran]).toEqual([0, ['turn']])
+  })
+
+  it('leaves turns to Node when told so, while timers stand still', async () => {
+    const scheduler = simulatedScheduler({ turns: 'real' })
+    const ran: string[] = []
+    scheduler.after(0, () => ran.push('timer'))
+    scheduler.immediate(() => ran.push('cancelled')).cancel()
+    await new Promise<void>((resolve) => void scheduler.immediate(resolve))
+    expect(ran).toEqual([])
+  })
+
   it('fires in order of time, and of creation where times are equal', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(50), { maxLength: 200 }), (delays) => {

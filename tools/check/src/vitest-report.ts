@@ -11,7 +11,12 @@ interface Report {
     readonly name: string
     readonly status: string
     readonly message?: string
-    readonly assertionResults: readonly { readonly title: string; readonly status: string }[]
+    readonly assertionResults: readonly {
+      readonly title: string
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages?: readonly string[]
+    }[]
   }[]
 }
 
@@ -31,6 +36,23 @@ export function countTests(
   ).length
   const failed = Math.max(report.numFailedTests, brokenFiles) + (skippingIsFailing ? skipped : 0)
   return { passed: report.numPassedTests, failed, skipped }
+}
+
+/** One line for each test or file that failed: where, what, and the first line of why. */
+export function failures(file: string, root: string): string[] {
+  return readReport(file).testResults.flatMap(({ name, message, assertionResults }) => {
+    const where = relative(root, name)
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    if (failed.length === 0 && (message ?? '') !== '') return [`${where}: ${firstLine(message)}`]
+    return failed.map(
+      ({ fullName, failureMessages }) =>
+        `${where} > ${fullName}: ${firstLine(failureMessages?.[0])}`,
+    )
+  })
+}
+
+function firstLine(text = ''): string {
+  return text.split('\n', 1)[0] ?? ''
 }
 
 /** Titles of the tests that passed, by file relative to the root. */

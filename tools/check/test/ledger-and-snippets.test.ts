@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readinessProblems, readLedger, renderLedger } from '../src/readiness-ledger.ts'
 import { compileErrors, snippetsOf } from '../src/snippets.ts'
-import { countTests, passedTests } from '../src/vitest-report.ts'
+import { countTests, failures, passedTests } from '../src/vitest-report.ts'
 import { plantedTree } from './planted-tree.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -69,7 +69,7 @@ describe('snippets in pages', () => {
     expect(
       compileErrors(root, [{ file: 'a.md', line: 4, code: code.replace('number', 'string') }]),
     ).toEqual([])
-  }, 30_000)
+  })
 })
 
 describe('counting a run of tests', () => {
@@ -95,6 +95,19 @@ describe('counting a run of tests', () => {
       assertionResults: [],
     }
     expect(countTests(report({ ...counts, testResults: [broken] }), false).failed).toBe(1)
+  })
+
+  it('names what failed: tests, and files that do not load', () => {
+    const failed = { title: 'b', fullName: 'a b', status: 'failed', failureMessages: ['no\nat x'] }
+    const testResults = [
+      { name: '/r/a.test.ts', status: 'failed', message: '', assertionResults: [failed] },
+      { name: '/r/b.test.ts', status: 'failed', message: 'no module\nat y', assertionResults: [] },
+      { name: '/r/c.test.ts', status: 'passed', message: '', assertionResults: [] },
+    ]
+    expect(failures(report({ ...counts, testResults }), '/r')).toEqual([
+      'a.test.ts > a b: no',
+      'b.test.ts: no module',
+    ])
   })
 
   it('lists what passed by file', () => {

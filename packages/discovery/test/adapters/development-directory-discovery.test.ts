@@ -102,7 +102,7 @@ describe('a record', () => {
     expect(addresses).toEqual([])
     expect(detail).toContain('1 of dead processes removed')
     expect(await readdir(directory)).toEqual([])
-  }, 20_000)
+  })
 
   it('of a dead process is removed once, whoever looks at the same time', async () => {
     const directory = await temporaryDirectory()

@@ -17,6 +17,11 @@ export function systemScheduler(options: SystemSchedulerOptions = {}): Scheduler
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
     after: (delayMs, run) => new SystemTimer(delayMs, run, unref),
+    immediate: (run) => {
+      const immediate = setImmediate(run)
+      if (unref) immediate.unref()
+      return { cancel: () => clearImmediate(immediate) }
+    },
   }
 }
 

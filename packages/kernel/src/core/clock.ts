@@ -19,6 +19,11 @@ export interface Timers {
    * A negative delay counts as 0.
    */
   after(delayMs: number, run: () => void): TimerHandle
+  /**
+   * Runs once, on the next turn of the event loop: after what waits in sockets has been received,
+   * and never before this call has returned.
+   */
+  immediate(run: () => void): TimerHandle
 }
 
 /** Clock and timers of one source, so that a simulation replaces both together. */

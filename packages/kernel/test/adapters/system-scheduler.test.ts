@@ -74,6 +74,21 @@ describe('a timer of the system', () => {
   })
 })
 
+describe('the next turn', () => {
+  it('comes after this one and before any timer that is longer, unless cancelled', async () => {
+    const scheduler = systemScheduler({ unref: true })
+    const ran: string[] = []
+    const timed = new Promise<void>((resolve) => {
+      systemScheduler().after(50, () => resolve(void ran.push('timer')))
+    })
+    scheduler.immediate(() => ran.push('turn'))
+    scheduler.immediate(() => ran.push('cancelled')).cancel()
+    expect(ran).toEqual([])
+    await timed
+    expect(ran).toEqual(['turn', 'timer'])
+  })
+})
+
 describe('a waiting timer', () => {
   const entry = fileURLToPath(new URL('../../src/node.ts', import.meta.url))
   const printed = (options: string): string => {

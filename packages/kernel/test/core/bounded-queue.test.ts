@@ -84,7 +84,7 @@ describe('BoundedQueue', () => {
     const startedMs = performance.now()
     while (queue.poll() !== undefined) {}
     // Array.shift takes seconds for this; the bound leaves room for a busy machine.
-    expect(performance.now() - startedMs).toBeLessThan(500)
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
   })
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])(

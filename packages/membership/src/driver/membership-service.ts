@@ -223,7 +223,7 @@ export class MembershipService {
   readonly #tick = (): void => {
     this.#timer = null
     // Node runs timers before it reads sockets: what waited there may clear who seems silent.
-    setImmediate(() => {
+    this.#settings.scheduler.immediate(() => {
       if (this.#closed) return
       const delayMs = this.#settings.loopDelay?.takeMaxMs() ?? 0
       if (delayMs > 0) this.#core.loopDelayed(delayMs)

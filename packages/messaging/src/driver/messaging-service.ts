@@ -101,7 +101,7 @@ export class MessagingService {
 
   /** Takes over a new session; to be called before anything arrives on it. */
   attach(session: Session): void {
-    this.#links.set(session, new PeerLink(session, this.#parts))
+    this.#links.set(session, new PeerLink(session, this.#scheduler, this.#parts))
   }
 
   /** @throws `CONFIG_INVALID` for an id that is none, `LIMIT_PENDING` past `applicationsMax`. */
@@ -233,7 +233,7 @@ export class MessagingService {
     inbound: (link, lane) => this.#inbound(link, lane),
     closed: (link) => {
       this.#links.delete(link.session)
-      queueMicrotask(() => {
+      this.#scheduler.immediate(() => {
         if (this.#closed) return
         for (const { application } of this.#applications.values()) {
           application.sessionLost(link.session.peer)

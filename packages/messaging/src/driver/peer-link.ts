@@ -1,4 +1,9 @@
-import { ByteReader, type NodosumError, NodosumError as Problem } from '@nodosum/kernel'
+import {
+  ByteReader,
+  type NodosumError,
+  NodosumError as Problem,
+  type Scheduler,
+} from '@nodosum/kernel'
 import type { IncomingLane, OutgoingLane, Session } from '../ports.ts'
 import { decodeFailure, messageFrame } from '../wire/message-frames.ts'
 import { ControlWriter } from './control-writer.ts'
@@ -20,6 +25,7 @@ export interface LinkParts {
 export class PeerLink {
   readonly session: Session
   readonly control: ControlWriter
+  readonly #scheduler: Scheduler
   readonly #parts: LinkParts
   readonly #messages = new Map<string, Map<string, OutboundMessages>>()
   readonly #requests = new Map<string, OutboundRequests>()
@@ -27,8 +33,9 @@ export class PeerLink {
   readonly #incoming = new Map<number, InboundMessages | InboundRequests>()
   #dirty: InboundMessages[] = []
 
-  constructor(session: Session, parts: LinkParts) {
+  constructor(session: Session, scheduler: Scheduler, parts: LinkParts) {
     this.session = session
+    this.#scheduler = scheduler
     this.control = new ControlWriter(session)
     this.#parts = parts
     session.handler = {
@@ -78,7 +85,7 @@ export class PeerLink {
 
   /** Tells the peer at the end of this turn what has started on this lane. */
   readonly markDirty = (lane: InboundMessages): void => {
-    if (this.#dirty.push(lane) === 1) setImmediate(this.#tellStarted)
+    if (this.#dirty.push(lane) === 1) this.#scheduler.immediate(this.#tellStarted)
   }
 
   /** Ends the session: the peer does not follow the protocol. */

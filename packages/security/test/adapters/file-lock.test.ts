@@ -95,7 +95,7 @@ describe('the lock', () => {
     await plant(path)
     const waiting = withFileLock(path, waitMs, async () => 'done')
     const claims = async () => (await readdir(directory)).filter((name) => name.endsWith('.new'))
-    await expect.poll(claims, { timeout: 5_000 }).toHaveLength(1)
+    await expect.poll(claims, { timeout: 20_000 }).toHaveLength(1)
     for (const name of await claims()) await unlink(join(directory, name))
     await unlink(path)
     expect(await waiting).toBe('done')
@@ -114,7 +114,7 @@ describe('the lock of a dead process', () => {
     expect(await withFileLock(path, 2_000, async () => 'mine')).toBe('mine')
     // Its own file stays until it is old, for nobody knows whose it was.
     expect((await readdir(directory)).filter((name) => !name.endsWith('.new'))).toEqual([])
-  }, 20_000)
+  })
 
   it('is taken over when a younger process has its id', async () => {
     const { path } = await place()
@@ -177,7 +177,7 @@ describe('the lock of a living process', () => {
     const record = JSON.stringify({ ...dead, ...younger })
     await pipe.writeFile(record)
     await pipe.close()
-    await expect.poll(() => existsSync(`${right}.${dead.token}`), { timeout: 5_000 }).toBe(true)
+    await expect.poll(() => existsSync(`${right}.${dead.token}`), { timeout: 20_000 }).toBe(true)
     await writeFile(right, record)
     expect((await waiting).message).toContain('held by process')
     expect(work).not.toHaveBeenCalled()

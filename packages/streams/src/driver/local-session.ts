@@ -1,4 +1,4 @@
-import type { NodeId } from '@nodosum/kernel'
+import type { NodeId, Scheduler } from '@nodosum/kernel'
 import type { StreamsOptions } from '../options.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import { FrameDecoder } from '../wire/frame-decoder.ts'
@@ -13,25 +13,24 @@ const localWindowBytes = 262_144
 /** Both ends take the peer for the dialer and count from after its HELLO and CONFIRM. */
 const helloFrames = 2
 
+interface LocalOptions {
+  readonly self: Self
+  readonly scheduler: Scheduler
+  readonly options: StreamsOptions
+  readonly schedule: (lane: OutgoingLane) => void
+}
+
 /**
  * The session of a node with itself: the same frames, bounds and outcomes as with any other, over
  * memory instead of a socket, so that a handler cannot tell and a payload is never shared.
  */
-export function localSession(options: {
-  self: Self
-  options: StreamsOptions
-  schedule: (lane: OutgoingLane) => void
-}): [near: Session, far: Session] {
-  const [a, b] = connectionPair(options.self.nodeId)
-  const controls = streamPair()
+export function localSession(options: LocalOptions): [near: Session, far: Session] {
+  const [a, b] = connectionPair(options)
+  const controls = streamPair(options.scheduler)
   return [end(options, a, controls[0]), end(options, b, controls[1])]
 }
 
-function end(
-  options: { self: Self; options: StreamsOptions; schedule: (lane: OutgoingLane) => void },
-  connection: LocalConnection,
-  bytes: LocalStream,
-): Session {
+function end(options: LocalOptions, connection: LocalConnection, bytes: LocalStream): Session {
   let sink: ControlSink | null = null
   const decoder = new FrameDecoder({
     frameBytesMax: options.options.messageBytesMax + 1_024,
@@ -69,6 +68,7 @@ function end(
   }
   return new Session({
     established,
+    scheduler: options.scheduler,
     options: options.options,
     schedule: options.schedule,
     onClosed: () => undefined,
@@ -83,12 +83,15 @@ class LocalConnection implements Connection {
   onClosed: ((reason: ConnectionCloseReason) => void) | null = null
   other: LocalConnection | null = null
 
-  constructor(nodeId: NodeId) {
-    this.peer = { nodeId, uri: '' }
+  readonly #scheduler: Scheduler
+
+  constructor({ self, scheduler }: LocalOptions) {
+    this.peer = { nodeId: self.nodeId, uri: '' }
+    this.#scheduler = scheduler
   }
 
   openStream(): ByteStream {
-    const [near, far] = streamPair()
+    const [near, far] = streamPair(this.#scheduler)
     this.other?.onStream?.(far)
     return near
   }
@@ -97,7 +100,7 @@ class LocalConnection implements Connection {
     const { other } = this
     this.other = null
     if (other === null) return
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await new Promise<void>((resolve) => void this.#scheduler.immediate(resolve))
     other.other = null
     const code = reason?.code ?? 0
     other.onClosed?.({ code, reason: reason?.reason ?? '', remote: true, error: null })
@@ -117,6 +120,11 @@ class LocalStream implements ByteStream {
   #ended = false
   #scheduled = false
   #starved = false
+  readonly #scheduler: Scheduler
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+  }
 
   /** What this end wrote and the other has not been given. */
   get bufferedBytes(): number {
@@ -159,7 +167,7 @@ class LocalStream implements ByteStream {
   #wake(): void {
     if (this.#scheduled || this.#paused) return
     this.#scheduled = true
-    setImmediate(this.#deliver)
+    this.#scheduler.immediate(this.#deliver)
   }
 
   readonly #deliver = (): void => {
@@ -181,17 +189,17 @@ class LocalStream implements ByteStream {
   }
 }
 
-function streamPair(): [LocalStream, LocalStream] {
-  const near = new LocalStream()
-  const far = new LocalStream()
+function streamPair(scheduler: Scheduler): [LocalStream, LocalStream] {
+  const near = new LocalStream(scheduler)
+  const far = new LocalStream(scheduler)
   near.other = far
   far.other = near
   return [near, far]
 }
 
-function connectionPair(nodeId: NodeId): [LocalConnection, LocalConnection] {
-  const near = new LocalConnection(nodeId)
-  const far = new LocalConnection(nodeId)
+function connectionPair(options: LocalOptions): [LocalConnection, LocalConnection] {
+  const near = new LocalConnection(options)
+  const far = new LocalConnection(options)
   near.other = far
   far.other = near
   return [near, far]

@@ -202,6 +202,7 @@ export class SessionTable {
       previous.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
     }
     const session = new Session({
+      scheduler: this.#scheduler,
       established,
       options: this.#options,
       schedule: this.#schedule,
@@ -266,6 +267,7 @@ export class SessionTable {
     if (this.#local !== null || this.#closed) return this.#local
     const [near, far] = localSession({
       self: this.#self,
+      scheduler: this.#scheduler,
       options: this.#options,
       schedule: this.#schedule,
     })
@@ -296,7 +298,7 @@ export class SessionTable {
 
   /** Frames of one turn leave together at its end. */
   readonly #schedule = (lane: OutgoingLane): void => {
-    if (this.#dirty.push(lane) === 1) setImmediate(this.#flush)
+    if (this.#dirty.push(lane) === 1) this.#scheduler.immediate(this.#flush)
   }
 
   readonly #flush = (): void => {

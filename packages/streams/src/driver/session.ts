@@ -1,4 +1,4 @@
-import { type BootId, BoundedMap, type NodeId, NodosumError } from '@nodosum/kernel'
+import { type BootId, BoundedMap, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
 import type { StreamsOptions } from '../options.ts'
 import type { ByteStream, Connection } from '../ports.ts'
 import { frameType, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
@@ -37,12 +37,14 @@ export class Session {
   #nextStream = 1
   readonly #outgoing: BoundedMap<number, OutgoingLane>
   readonly #incoming: BoundedMap<number, IncomingLane>
+  readonly #scheduler: Scheduler
   readonly #options: StreamsOptions
   readonly #schedule: (lane: OutgoingLane) => void
   readonly #onClosed: (session: Session) => void
 
   constructor(options: {
     established: Established
+    scheduler: Scheduler
     options: StreamsOptions
     schedule: (lane: OutgoingLane) => void
     onClosed: (session: Session) => void
@@ -54,6 +56,7 @@ export class Session {
     this.dialer = established.dialer
     this.connection = established.connection
     this.control = established.control
+    this.#scheduler = options.scheduler
     this.#options = options.options
     this.#schedule = options.schedule
     this.#onClosed = options.onClosed
@@ -116,7 +119,7 @@ export class Session {
   controlFrame(type: number, bodyLength: number): number {
     if (!this.control.hasRoom(bodyLength)) {
       // The frame is still written: the caller fills it, and the session ends after this turn.
-      queueMicrotask(() => {
+      this.#scheduler.immediate(() => {
         this.end(new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`))
       })
     }
@@ -187,7 +190,7 @@ export class Session {
    * it in vain: the session ends, unless the connection is about to say more.
    */
   #laneReset(application: string, name: string, code: number): void {
-    queueMicrotask(() => {
+    this.#scheduler.immediate(() => {
       const what = `${this.peer} gave up the lane ${application}/${name}`
       this.end(
         code === laneRefusedCode

@@ -19,7 +19,7 @@ export class ConnectionTimers {
   readonly #timed = new Set<Timed>()
   #timer: TimerHandle | null = null
   #armedMs = Number.POSITIVE_INFINITY
-  #deferral: NodeJS.Immediate | null = null
+  #deferral: TimerHandle | null = null
   /** How often a late timer waited for packets. */
   deferrals = 0
 
@@ -62,7 +62,7 @@ export class ConnectionTimers {
     this.#timer?.cancel()
     this.#timer = null
     this.#armedMs = Number.POSITIVE_INFINITY
-    if (this.#deferral !== null) clearImmediate(this.#deferral)
+    this.#deferral?.cancel()
     this.#deferral = null
   }
 
@@ -78,7 +78,7 @@ export class ConnectionTimers {
   #defer(left: number): void {
     this.deferrals += 1
     const before = this.#packetsSeen()
-    this.#deferral = setImmediate(() => {
+    this.#deferral = this.#scheduler.immediate(() => {
       this.#deferral = null
       if (left > 1 && this.#packetsSeen() !== before) this.#defer(left - 1)
       else this.#run()

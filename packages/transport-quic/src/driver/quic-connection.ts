@@ -47,6 +47,7 @@ export class QuicConnection implements Connection, Timed {
   readonly #path: { from: HostPort; to: HostPort }
   readonly #expect: NodeId | undefined
   readonly #writeBudgetBytes: number
+  readonly #peerWords: string
   readonly #startedMs: number
   readonly #handshakeDeadlineMs: number
   readonly #resolveClosed: (reason: CloseReason) => void
@@ -77,6 +78,7 @@ export class QuicConnection implements Connection, Timed {
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
     this.#writeBudgetBytes = options.packetBytes * writtenPacketsPerTurn
+    this.#peerWords = addressWords(remote)
     this.#startedMs = scheduler.nowMs()
     this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
@@ -133,7 +135,7 @@ export class QuicConnection implements Connection, Timed {
     if (this.#state !== 'open') {
       throw new NodosumError(
         'ERR_NODOSUM_CONNECTION_LOST',
-        `the connection to ${this.#peerWords()} is ${this.#state}: dial again`,
+        `the connection to ${this.#peerWords} is ${this.#state}: dial again`,
       )
     }
     return this.#streams.open()
@@ -216,7 +218,7 @@ export class QuicConnection implements Connection, Timed {
     try {
       this.#turn(nowMs)
     } catch (error) {
-      this.abort(engineFailed(this.#peerWords(), error))
+      this.abort(engineFailed(this.#peerWords, error))
     }
   }
 
@@ -226,11 +228,18 @@ export class QuicConnection implements Connection, Timed {
       return
     }
     this.deadlineMs = Number.POSITIVE_INFINITY
+    try {
+      this.#overdue(nowMs)
+    } catch (error) {
+      this.abort(engineFailed(this.#peerWords, error))
+    }
+  }
+
+  #overdue(nowMs: number): void {
     this.#engine.onTimeout()
     if (this.#state === 'handshaking' && nowMs >= this.#handshakeDeadlineMs) {
       const { connectTimeoutMs } = this.#shared.settings
-      this.#terminate(handshakeTimedOut(this.#peerWords(), connectTimeoutMs))
-      return
+      return this.#terminate(handshakeTimedOut(this.#peerWords, connectTimeoutMs))
     }
     if (nowMs >= this.#housekeepingMs) this.#keepHouse(nowMs)
     this.#schedule()
@@ -291,7 +300,7 @@ export class QuicConnection implements Connection, Timed {
         verifyPeer,
         protocol,
         expect: this.#expect,
-        peer: this.#peerWords(),
+        peer: this.#peerWords,
       })
     } catch (error) {
       const refusal = error as NodosumError
@@ -349,16 +358,16 @@ export class QuicConnection implements Connection, Timed {
       this.#schedule()
       return true
     }
-    this.#finish(reasonOfEngine(this.#engine, this.#peerWords(), this.#negotiatedIdleMs))
+    this.#finish(reasonOfEngine(this.#engine, this.#peerWords, this.#negotiatedIdleMs))
     this.#shared.release(this)
     return true
   }
 
   #callbackFailed(error: unknown): void {
     const { logger } = this.#shared
-    const fields = { event: 'connection.callback_failed', remote: this.#peerWords(), err: error }
+    const fields = { event: 'connection.callback_failed', remote: this.#peerWords, err: error }
     logger.error(fields, 'a callback of the application threw')
-    this.abort(callbackFailed(this.#peerWords(), error))
+    this.abort(callbackFailed(this.#peerWords, error))
   }
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
@@ -387,9 +396,5 @@ export class QuicConnection implements Connection, Timed {
     this.#resolveClosed(reason)
     const callback = this.#onClosed
     if (callback !== null) this.#streams.deliver(callback, reason)
-  }
-
-  #peerWords(): string {
-    return addressWords(this.remote)
   }
 }

@@ -3,6 +3,7 @@ import {
   NodosumError,
   type Random,
   type Scheduler,
+  type TimerHandle,
   TokenBucket,
 } from '@nodosum/kernel'
 import type {
@@ -85,7 +86,7 @@ export class QuicEndpoint implements Transport {
   }
   #halfOpen = 0
   #dirty: QuicConnection[] = []
-  #immediate: NodeJS.Immediate | null = null
+  #immediate: TimerHandle | null = null
   #onConnection: ((connection: Connection) => void) | null = null
   #closing: Promise<void> | null = null
 
@@ -190,7 +191,7 @@ export class QuicEndpoint implements Transport {
     this.#options.udp.onQuic = null
     this.#timers.close()
     this.#routes.clear()
-    if (this.#immediate !== null) clearImmediate(this.#immediate)
+    this.#immediate?.cancel()
     this.#immediate = null
     this.#dirty = []
   }
@@ -342,7 +343,7 @@ export class QuicEndpoint implements Transport {
   #schedule(connection: QuicConnection): void {
     connection.isScheduled = true
     this.#dirty.push(connection)
-    this.#immediate ??= setImmediate(this.#turn)
+    this.#immediate ??= this.#options.scheduler.immediate(this.#turn)
   }
 
   readonly #turn = (): void => {

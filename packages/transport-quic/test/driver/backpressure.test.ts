@@ -171,7 +171,7 @@ describe('a network that loses packets', () => {
     stream.end()
     expect(Buffer.compare(await echoed, bytes)).toBe(0)
     expect(pair.dialer.stats().lostPackets).toBeGreaterThan(0)
-  }, 30_000)
+  })
 })
 
 async function collectAndEnd(remote: ByteStream, local: ByteStream, length: number): Promise<void> {

@@ -16,7 +16,7 @@ describe('connecting', () => {
       { state: 'handshaking', peer: null },
     ])
     expect(await codeOf(dial)).toBe('ERR_NODOSUM_CONNECT_TIMEOUT')
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(performance.now() - started).toBeLessThan(4_500)
     await expect(dial).rejects.toThrow(`127.0.0.1:${silent.address.port}`)
     expect(node.transport.snapshot().connections).toEqual([])
   })

@@ -143,7 +143,7 @@ describe('byte streams', () => {
       expect((await answer).toString()).toBe(`number ${index}`)
     }
     await until('none is left', () => pair.acceptor.stats().streams === 0)
-  }, 30_000)
+  })
 
   it('survive 200 at once', async () => {
     echoEverything(pair)
@@ -172,7 +172,7 @@ describe('byte streams', () => {
       await dead
     }
     expect(pair.dialer.stats().streams).toBe(0)
-  }, 30_000)
+  })
 
   it('carry 64 MiB through one, byte for byte', async () => {
     const total = 64 * 1024 * 1024
