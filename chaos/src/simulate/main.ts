@@ -34,8 +34,9 @@ function printSteps({ scenario, nodes, seeds }: Extract<Command, { kind: 'run' }
   }
 }
 
-function gates({ seed, json: asJson }: Extract<Command, { kind: 'gates' }>): number {
-  const results = measureGates(seed, (result) => {
+function gates(command: Extract<Command, { kind: 'gates' }>): number {
+  const { seed, nodesMax, json: asJson } = command
+  const results = measureGates(seed, nodesMax, (result) => {
     if (!asJson) say(resultText(result, 1))
   })
   say(asJson ? JSON.stringify(results) : `\n${gatesText(results)}`)

@@ -9,7 +9,7 @@ import type { MemberNode } from './member-node.ts'
 /** A packet must fit every path; the seal is counted. */
 const packetBytesMax = 1_400
 /** Pairs of nodes that one checkpoint compares in full. */
-const pairsPerCheckpoint = 20_000
+const pairsPerCheckpoint = 5_000
 /** No round trip in any scenario takes so long, whatever the faults. */
 const roundTripMsMax = 4_000
 /** No node restarts or refutes so often between two statements about it. */

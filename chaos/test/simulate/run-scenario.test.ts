@@ -70,6 +70,7 @@ describe('a cluster', () => {
   it('loses nobody to the loss of packets', () => {
     masters('loss-5', 10, 3, 'degrade')
     masters('loss-50', 20, 3, 'degrade')
+    masters('loss-50', 100, 1, 'degrade')
     masters('blackhole', 10, 3, 'cut')
     masters('asymmetric', 10, 3, 'cut')
   })

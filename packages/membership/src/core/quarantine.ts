@@ -46,6 +46,8 @@ const heldShareMax = 0.1
 export class Quarantine {
   readonly #options: QuarantineOptions
   readonly #held = new Set<Entry>()
+  /** Those who were suspected lately, and perhaps have become calm since. */
+  readonly #restless = new Set<Entry>()
 
   constructor(options: QuarantineOptions) {
     this.#options = options
@@ -75,7 +77,9 @@ export class Quarantine {
     flapping.unrest = Math.min(unrestMax, unrestAt(flapping, nowMs) + 1)
     flapping.unrestMs = nowMs
     const heldMax = Math.max(1, judge.members * heldShareMax)
-    if (flapping.unrest < unrestMax || this.#held.has(entry) || this.#held.size >= heldMax) return
+    this.#restless.add(entry)
+    if (flapping.unrest < unrestMax || this.#restlessAt(nowMs) > heldMax) return
+    if (this.#held.has(entry) || this.#held.size >= heldMax) return
     this.#hold(entry, nowMs + calmCheckMs)
   }
 
@@ -107,6 +111,16 @@ export class Quarantine {
     entry.heldUntilMs = 0
     entry.flapping = null
     this.#held.delete(entry)
+    this.#restless.delete(entry)
+  }
+
+  /** How many are restless; asked only when somebody is about to be held back. */
+  #restlessAt(nowMs: number): number {
+    for (const entry of this.#restless) {
+      const isCalm = entry.flapping === null || unrestAt(entry.flapping, nowMs) <= calmUnrest
+      if (isCalm) this.#restless.delete(entry)
+    }
+    return this.#restless.size
   }
 
   #hold(entry: Entry, untilMs: number): void {
