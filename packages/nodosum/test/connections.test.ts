@@ -162,6 +162,8 @@ describe('a node with as many connections as it may have', () => {
       })
       const work = a.application('work').onRequest(() => held)
       await until(() => b.application('work').nodes().length === 1)
+      // One connection is all that a takes, and the two may have dialed each other.
+      await until(() => [a, b].every((node) => node.metrics().sessions === 1))
       const busy = b.application('work').request('a', 1, { timeoutMs: 60_000 })
       busy.catch(() => undefined)
       await until(() => a.metrics().applications.work?.received === 1)
@@ -228,8 +230,8 @@ describe('an idle connection', () => {
     const work = a.application('work')
     expect(await work.request('b', 1)).toBe(1)
     for (let round = 2; round < 4; round++) {
-      await until(() => a.metrics().sessions === 0 && b.metrics().sessions === 0)
-      expect([connections(a), connections(b)]).toEqual([[], []])
+      await until(() => [a, b].every((node) => node.metrics().sessions === 0))
+      await until(() => [a, b].every((node) => connections(node).length === 0))
       expect([a.health().status, b.health().status]).toEqual(['ok', 'ok'])
       const sender = round % 2 === 0 ? a : b
       const target = round % 2 === 0 ? 'b' : 'a'
@@ -273,7 +275,11 @@ describe('reloaded certificates', () => {
         identity: { certificateFile, keyFile, caFile },
         gossipKeys,
         transport,
-        layers: { pool: { sweepMs: 20, replaceRetryMs: 20 } },
+        // Patience, so that a busy machine finds both ends at rest, too.
+        layers: {
+          pool: { sweepMs: 20, replaceRetryMs: 20, replaceWithinMs: 600_000 },
+          streams: { retireWaitMs: 5_000 },
+        },
       })
     }
     const a = await start('a', [])
