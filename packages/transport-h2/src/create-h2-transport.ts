@@ -1,6 +1,5 @@
 import type { Logger, Scheduler } from '@nodosum/kernel'
-import type { Transport, VerifyPeer } from '@nodosum/transport'
-import type { H2Credentials } from './adapters/credentials.ts'
+import type { Transport, TransportCredentials, VerifyPeer } from '@nodosum/transport'
 import { createTlsNetwork } from './adapters/tls-network.ts'
 import { H2Endpoint } from './driver/h2-endpoint.ts'
 import { type H2Options, parseH2Options } from './options.ts'
@@ -11,7 +10,7 @@ export interface H2TransportOptions {
   readonly host: string
   /** TCP port that `listen` binds, 0 to 65,535; 0 picks a free one. Dialing needs none. */
   readonly port: number
-  readonly credentials: H2Credentials
+  readonly credentials: TransportCredentials
   /** Called with the peer's chain after every handshake, on both sides. */
   readonly verifyPeer: VerifyPeer
   readonly scheduler: Scheduler

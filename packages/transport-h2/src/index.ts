@@ -1,4 +1,3 @@
-export type { H2Credentials } from './adapters/credentials.ts'
 export type { H2TransportOptions } from './create-h2-transport.ts'
 export { createH2Transport } from './create-h2-transport.ts'
 export type { H2Options, H2Settings } from './options.ts'

@@ -2,18 +2,18 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { H2Credentials } from '../src/adapters/credentials.ts'
+import type { TransportCredentials } from '@nodosum/transport'
 
 /** Real certificates, made with openssl in a temporary directory. */
 export interface Certificates {
   /** Chains to the common CA and trusts it. */
-  issue(uri: string): H2Credentials
+  issue(uri: string): TransportCredentials
   /** Chains to the common CA through another one that must be presented with the leaf. */
-  issueByIntermediate(uri: string): H2Credentials
+  issueByIntermediate(uri: string): TransportCredentials
   /** Chains to the common CA, but ended in the past. */
-  issueExpired(uri: string): H2Credentials
+  issueExpired(uri: string): TransportCredentials
   /** Chains to a CA that nobody else trusts; trusts the common one. */
-  issueByStranger(uri: string): H2Credentials
+  issueByStranger(uri: string): TransportCredentials
   readonly caPem: string
   remove(): void
 }
@@ -47,7 +47,11 @@ export function makeCertificates(): Certificates {
     const files = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.crt`]
     openssl('ca', '-batch', '-config', 'ca.cnf', ...signer, '-notext', ...files, ...dates)
   }
-  const issue = (authority: Authority, uri: string, dates = ['-days', '1']): H2Credentials => {
+  const issue = (
+    authority: Authority,
+    uri: string,
+    dates = ['-days', '1'],
+  ): TransportCredentials => {
     count += 1
     const name = `leaf${count}`
     makeKey(name)

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { parseClusterName, silentLogger } from '@nodosum/kernel'
 import { systemScheduler } from '@nodosum/kernel/node'
 import { createPeerVerifier } from '@nodosum/security'
-import type { HostPort, Transport } from '@nodosum/transport'
+import type { HostPort, Transport, TransportCredentials } from '@nodosum/transport'
 import type {
   ConformanceHarness,
   ConformanceNode,
@@ -13,7 +13,6 @@ import type {
   Stranger,
   StrangerLeft,
 } from '@nodosum/transport/conformance'
-import type { H2Credentials } from '../src/adapters/credentials.ts'
 import { createH2Transport } from '../src/create-h2-transport.ts'
 import { Cable } from './cable.ts'
 import type { Certificates } from './certificates.ts'
@@ -24,8 +23,10 @@ const otherVersionPath = '/nodosum/2/control'
 
 /** Nodes of one CA; the certificates stay the caller's. */
 export function h2Harness(certificates: Certificates): ConformanceHarness {
-  const issued = new Map<string, H2Credentials>()
-  const credentialsOf = (node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>): H2Credentials => {
+  const issued = new Map<string, TransportCredentials>()
+  const credentialsOf = (
+    node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
+  ): TransportCredentials => {
     const key = `${node.name} ${node.flaw ?? ''}`
     const known = issued.get(key) ?? issue(certificates, node)
     issued.set(key, known)
@@ -50,7 +51,7 @@ export function h2Harness(certificates: Certificates): ConformanceHarness {
 function issue(
   certificates: Certificates,
   { name, flaw }: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
-): H2Credentials {
+): TransportCredentials {
   const uri = `spiffe://test/nodosum/shop/${name}`
   if (flaw === 'expired') return certificates.issueExpired(uri)
   if (flaw === 'untrusted') return certificates.issueByStranger(uri)
@@ -58,7 +59,7 @@ function issue(
 }
 
 function transportOf(
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
   port: number,
   { limits, logger }: Pick<ConformanceNodeOptions, 'limits' | 'logger'>,
 ): Transport {
@@ -80,7 +81,7 @@ function transportOf(
 }
 
 async function startNode(
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
   options: ConformanceNodeOptions,
 ): Promise<ConformanceNode> {
   const transport = transportOf(credentials, 0, options)
@@ -100,7 +101,7 @@ async function startNode(
 async function approach(
   { address }: ConformanceNode,
   stranger: Stranger,
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
 ): Promise<StrangerLeft> {
   if (stranger === 'garbage') return sendGarbage(address, credentials)
   if (stranger === 'mute') {
@@ -122,7 +123,10 @@ async function approach(
 }
 
 /** Bytes of all kinds, also after a good handshake and in the middle of one. */
-async function sendGarbage(address: HostPort, credentials: H2Credentials): Promise<StrangerLeft> {
+async function sendGarbage(
+  address: HostPort,
+  credentials: TransportCredentials,
+): Promise<StrangerLeft> {
   for (let round = 0; round < 20; round += 1) {
     const socket = await dialTcp(address)
     const looksLikeTls = Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3])
@@ -140,7 +144,7 @@ async function sendGarbage(address: HostPort, credentials: H2Credentials): Promi
 
 function listenAs(
   stranger: StrangeListener,
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
 ): Promise<StrangeListenerOpen> {
   if (stranger === 'silent') return listenSilently()
   return listenHttp2(credentials, (session) => {

@@ -12,17 +12,17 @@ import type {
   HostPort,
   PeerIdentity,
   Transport,
+  TransportCredentials,
   VerifyPeer,
 } from '@nodosum/transport'
 import { afterAll, afterEach } from 'vitest'
-import type { H2Credentials } from '../src/adapters/credentials.ts'
 import { createH2Transport } from '../src/create-h2-transport.ts'
 import type { H2Options } from '../src/options.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
 
 export const certificates: Certificates = makeCertificates()
-export const first: H2Credentials = certificates.issue('spiffe://test/nodosum/shop/first')
-export const second: H2Credentials = certificates.issue('spiffe://test/nodosum/shop/second')
+export const first: TransportCredentials = certificates.issue('spiffe://test/nodosum/shop/first')
+export const second: TransportCredentials = certificates.issue('spiffe://test/nodosum/shop/second')
 /** What the end of a test closes, last first. */
 export const closers: (() => unknown)[] = []
 const directory = mkdtempSync(join(tmpdir(), 'nodosum-h2-child-'))
@@ -38,7 +38,7 @@ afterEach(async () => {
 })
 
 export interface StartOptions {
-  readonly credentials?: H2Credentials
+  readonly credentials?: TransportCredentials
   readonly verifyPeer?: VerifyPeer
   readonly options?: H2Options
   readonly host?: string

@@ -1,8 +1,7 @@
 /** HTTP/2 by hand (RFC 9113), for peers that Node's own client would not be. */
 
 import type { TLSSocket } from 'node:tls'
-import type { HostPort } from '@nodosum/transport'
-import type { H2Credentials } from '../src/adapters/credentials.ts'
+import type { HostPort, TransportCredentials } from '@nodosum/transport'
 import { controlPath } from '../src/wire/request-path.ts'
 import { dialTls } from './raw-peer.ts'
 
@@ -55,7 +54,10 @@ export const preface: Buffer = Buffer.concat([
 export const controlRequest: Buffer = frame('headers', endHeaders, 1, requestHeaders(controlPath))
 
 /** A peer with a good certificate that has sent the preface, and reads nothing. */
-export async function dialByHand(remote: HostPort, credentials: H2Credentials): Promise<TLSSocket> {
+export async function dialByHand(
+  remote: HostPort,
+  credentials: TransportCredentials,
+): Promise<TLSSocket> {
   const socket = await dialTls(remote, { credentials })
   socket.pause()
   socket.write(preface)

@@ -12,16 +12,15 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls'
-import type { HostPort } from '@nodosum/transport'
-import type { H2Credentials } from '../src/adapters/credentials.ts'
+import type { HostPort, TransportCredentials } from '@nodosum/transport'
 
 export interface RawDialOptions extends Pick<SecureContextOptions, 'minVersion' | 'maxVersion'> {
-  readonly credentials: Partial<H2Credentials>
+  readonly credentials: Partial<TransportCredentials>
   readonly protocols?: string[]
   readonly session?: Buffer
 }
 
-function contextOf({ certificatePem, keyPem, caPem }: Partial<H2Credentials>) {
+function contextOf({ certificatePem, keyPem, caPem }: Partial<TransportCredentials>) {
   return { cert: certificatePem, key: keyPem, ca: caPem }
 }
 
@@ -60,7 +59,7 @@ export function dialTls(remote: HostPort, options: RawDialOptions): Promise<TLSS
 /** An HTTP/2 client with a certificate that says nothing by itself. */
 export async function dialHttp2(
   remote: HostPort,
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
 ): Promise<ClientHttp2Session> {
   const socket = await dialTls(remote, { credentials })
   const session = connectHttp2('https://raw', { createConnection: () => socket })
@@ -99,7 +98,7 @@ export async function listenSilently(): Promise<RawListener> {
 
 /** An HTTP/2 server with a good certificate; each session is the caller's. */
 export async function listenHttp2(
-  credentials: H2Credentials,
+  credentials: TransportCredentials,
   onSession: (session: ServerHttp2Session) => void,
 ): Promise<RawListener> {
   const sessions = new Set<ServerHttp2Session>()

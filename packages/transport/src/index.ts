@@ -1,3 +1,5 @@
+export { checkCredentials } from './adapters/check-credentials.ts'
+export { listenFailed } from './adapters/listen-failed.ts'
 export type { UdpPort, UdpPortOptions, UdpPortStats } from './adapters/udp-port.ts'
 export { bindUdpPort } from './adapters/udp-port.ts'
 export type {

@@ -2,14 +2,9 @@
 import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type SecureContext, connect as secure } from 'node:tls'
 import { NodosumError } from '@nodosum/kernel'
-import type { HostPort } from '@nodosum/transport'
+import { type HostPort, listenFailed, type TransportCredentials } from '@nodosum/transport'
 import type { Door, LinkEvents, Network } from '../ports.ts'
-import {
-  type H2Credentials,
-  intermediatesOf,
-  secureContextOf,
-  tlsOptionsOf,
-} from './credentials.ts'
+import { intermediatesOf, secureContextOf, tlsOptionsOf } from './credentials.ts'
 import type { SessionSettings } from './http2-session.ts'
 import { hostOf, type LinkSetup, TlsLink } from './tls-link.ts'
 
@@ -26,7 +21,7 @@ const backlog = 1_024
 const verdictIsLeftToTheDriver = { requestCert: true, rejectUnauthorized: false } as const
 
 export interface TlsNetworkOptions {
-  readonly credentials: H2Credentials
+  readonly credentials: TransportCredentials
   readonly settings: SessionSettings & { readonly connectTimeoutMs: number }
 }
 
@@ -54,12 +49,12 @@ export function createTlsNetwork({ credentials, settings }: TlsNetworkOptions): 
 
 /** What follows from credentials. */
 interface Presented {
-  readonly credentials: H2Credentials
+  readonly credentials: TransportCredentials
   readonly secureContext: SecureContext
   readonly setup: LinkSetup
 }
 
-function presented(credentials: H2Credentials, settings: SessionSettings): Presented {
+function presented(credentials: TransportCredentials, settings: SessionSettings): Presented {
   const setup = { settings, intermediates: intermediatesOf(credentials) }
   return { credentials, secureContext: secureContextOf(credentials), setup }
 }
@@ -185,7 +180,8 @@ function listening(server: Server, host: string, port: number): Promise<void> {
     return Promise.reject(new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message))
   }
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => reject(listenFailed(host, port, error))
+    const failed = (error: NodeJS.ErrnoException): void =>
+      reject(listenFailed('TCP', { host, port }, error))
     server.once('error', failed)
     // Exclusive: in a worker of node:cluster the primary would share one socket.
     server.listen({ host, port, backlog, exclusive: true }, () => {
@@ -193,21 +189,4 @@ function listening(server: Server, host: string, port: number): Promise<void> {
       resolve()
     })
   })
-}
-
-function listenFailed(host: string, port: number, error: NodeJS.ErrnoException): NodosumError {
-  const errno = error.code ?? 'unknown error'
-  const remedy =
-    errno === 'EADDRINUSE'
-      ? 'the port is taken: stop the process that holds it, or choose another listen.port (0 picks a free one)'
-      : errno === 'EADDRNOTAVAIL'
-        ? 'this machine has no such address: set listen.host to one of its own, or to 0.0.0.0'
-        : errno === 'EACCES'
-          ? 'not permitted: choose a listen.port above 1023, or grant the right to bind it'
-          : 'see the cause'
-  return new NodosumError(
-    'ERR_NODOSUM_LISTEN_FAILED',
-    `cannot listen on TCP ${host} port ${port}: ${errno}; ${remedy}`,
-    { cause: error, details: { host, port, errno } },
-  )
 }

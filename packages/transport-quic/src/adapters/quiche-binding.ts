@@ -1,8 +1,7 @@
 /** The only place that touches `@matrixai/quic`: it uses its quiche binding and nothing else. */
 import { NodosumError } from '@nodosum/kernel'
-import type { TransportCredentials } from '@nodosum/transport'
+import { checkCredentials, type TransportCredentials } from '@nodosum/transport'
 import type { Engine, EngineConnection, EngineConnectionOptions } from '../ports.ts'
-import { checkCredentials } from './credentials.ts'
 
 /** What of the options ends in the engine's configuration. */
 export interface EngineSettings {
@@ -84,7 +83,7 @@ export async function loadEngine(
   load: () => Promise<unknown> = () => import('@matrixai/quic'),
 ): Promise<Engine> {
   const quiche = await loadBinding(load)
-  checkCredentials(credentials)
+  checkCredentials('QUIC', credentials)
   return new QuicheEngine(quiche, credentials, settings)
 }
 
@@ -157,7 +156,7 @@ class QuicheEngine implements Engine {
   }
 
   withCredentials(credentials: TransportCredentials): Engine {
-    checkCredentials(credentials)
+    checkCredentials('QUIC', credentials)
     return new QuicheEngine(this.#quiche, credentials, this.#settings)
   }
 

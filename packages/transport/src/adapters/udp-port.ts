@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '../contract.ts'
+import { listenFailed } from './listen-failed.ts'
 
 /** Counters of a port since it was bound; they only grow. */
 export interface UdpPortStats {
@@ -93,7 +94,7 @@ function bound(socket: Socket, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       socket.close()
-      reject(listenFailed(host, port, error))
+      reject(listenFailed('UDP', { host, port }, error))
     }
     socket.once('error', failed)
     socket.bind({ address: host, port, exclusive: true }, () => {
@@ -101,23 +102,6 @@ function bound(socket: Socket, host: string, port: number): Promise<void> {
       resolve()
     })
   })
-}
-
-function listenFailed(host: string, port: number, error: NodeJS.ErrnoException): NodosumError {
-  const errno = error.code ?? 'unknown error'
-  const remedy =
-    errno === 'EADDRINUSE'
-      ? 'the port is taken: stop the process that holds it, or choose another listen.port (0 picks a free one)'
-      : errno === 'EADDRNOTAVAIL'
-        ? 'this machine has no such address: set listen.host to one of its own, or to 0.0.0.0'
-        : errno === 'EACCES'
-          ? 'not permitted: choose a listen.port above 1023, or grant the right to bind it'
-          : 'see the cause'
-  return new NodosumError(
-    'ERR_NODOSUM_LISTEN_FAILED',
-    `cannot listen on UDP ${host} port ${port}: ${errno}; ${remedy}`,
-    { cause: error, details: { host, port, errno } },
-  )
 }
 
 /** Systems that refuse a size (macOS) instead of capping it (Linux) get half, and so on. */
