@@ -138,7 +138,7 @@ export class InboundRequests {
   #reply(sequence: number, value: unknown): void {
     let failure: Failure | null = null
     try {
-      const { bytes, cbor } = encodePayload(value)
+      const { bytes, cbor } = encodePayload(value, 'reply')
       if (bytes.length + 64 > this.#bytesMax) {
         const message = `the reply has ${bytes.length} bytes, the limit is ${this.#bytesMax - 64}`
         // The handler has run: this is its failure, no refusal.
