@@ -7,14 +7,15 @@ import {
   parseNodeId,
   parseStreamName,
 } from '@nodosum/kernel'
+import { checkFunction } from '@nodosum/kernel/options'
 import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { encodeHeaders, keyBytesMax } from '../wire/message-frames.ts'
+import { encodeHeaders } from '../wire/message-frames.ts'
+import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
-import { keyBytes } from './outbound-messages.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
 import type { RequestCall } from './request-call.ts'
 
@@ -24,19 +25,19 @@ export type Outcome =
   | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
 
 export interface SendOptions {
-  readonly confirm?: 'accepted' | 'received' | 'handled'
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface BroadcastOptions extends SendOptions {
-  readonly includeSelf?: boolean
+  readonly includeSelf?: boolean | undefined
 }
 
 export interface RequestOptions {
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-  readonly idempotent?: boolean
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly idempotent?: boolean | undefined
 }
 
 /** What an application needs of the node around it. */
@@ -73,16 +74,18 @@ export class Lane {
    * Sends to a node, to each of several, or to whom a rule names. Resolves as `confirm` says.
    *
    * @throws `NO_TARGET`, `PEER_UNKNOWN`, `BACKPRESSURE`, `NOT_CONNECTED`, `LIMIT_PENDING`,
-   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`; with a confirmation also
-   *   `DELIVERY_UNKNOWN` and what the receiver answered. Of several nodes: the first failure,
-   *   with all failed nodes in `details.failed`.
+   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
+   *   list among them, or an option that is wrong; with a confirmation also `DELIVERY_UNKNOWN` and
+   *   what the receiver answered. Of several nodes: the first failure, with all failed nodes in
+   *   `details.failed`.
    */
-  async send(to: Target, payload: unknown, options: SendOptions = {}): Promise<void> {
+  async send(to: Target, payload: unknown, options?: SendOptions): Promise<void> {
+    checkSend(to, options)
     const encoded = encodePayload(payload)
     const settings = {
-      confirm: options.confirm ?? 'accepted',
-      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
-      signal: options.signal,
+      confirm: options?.confirm ?? 'accepted',
+      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options?.signal,
     } as const
     if (typeof to === 'string') return this.#peer(to).send(encoded, null, settings)
     if ('kind' in to) {
@@ -108,7 +111,7 @@ export class Lane {
    * @throws `PAYLOAD_INVALID`, and `CONFIG_INVALID` for what is not a node id.
    */
   trySend(to: string, payload: unknown): 'accepted' | ErrorCode {
-    const lane = this.#peers.get(to) ?? this.#peer(to)
+    const lane = this.#peers.get(to) ?? this.#checkedPeer(to)
     return lane.trySend(
       payload instanceof Uint8Array ? { bytes: payload, cbor: false } : encodePayload(payload),
     )
@@ -120,17 +123,18 @@ export class Lane {
    */
   async broadcast(
     payload: unknown,
-    options: BroadcastOptions = {},
+    options?: BroadcastOptions,
   ): Promise<ReadonlyMap<string, Outcome>> {
+    checkBroadcast(options)
     const encoded = encodePayload(payload)
     const targets = this.host
       .candidates(this.applicationId)
-      .filter((node) => options.includeSelf === true || node !== this.host.self)
-    const confirm = options.confirm ?? 'accepted'
+      .filter((node) => options?.includeSelf === true || node !== this.host.self)
+    const confirm = options?.confirm ?? 'accepted'
     const settings = {
       confirm,
-      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
-      signal: options.signal,
+      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options?.signal,
     }
     const outcomes = await Promise.all(
       targets.map(async (node): Promise<[string, Outcome]> => {
@@ -160,6 +164,11 @@ export class Lane {
   closeAll(error: NodosumError): void {
     for (const lane of this.#peers.values()) lane.close(error)
     this.#peers.clear()
+  }
+
+  #checkedPeer(to: unknown): PeerLane {
+    checkNode('trySend(to, payload)', to)
+    return this.#peer(to as string)
   }
 
   #peer(to: string): PeerLane {
@@ -202,15 +211,27 @@ export class Application extends Lane {
     this.#lanes = new BoundedMap(host.options.lanesMax)
   }
 
-  /** Handles messages to this application; a later call replaces the handler. */
+  /**
+   * Handles messages to this application on this node, for as long as the node lives.
+   *
+   * @throws `CONFIG_INVALID` for what is no function, and when there is a handler already
+   */
   onMessage(handler: MessageHandler): this {
+    checkFunction('onMessage(handler)', handler, 'which is given payload and context')
+    if (this.#handlers.onMessage !== null) throw handledAlready(this.id, 'onMessage')
     this.#handlers.onMessage = handler
     this.host.registered()
     return this
   }
 
-  /** Answers requests to this application; a later call replaces the handler. */
+  /**
+   * Answers requests to this application on this node, for as long as the node lives.
+   *
+   * @throws `CONFIG_INVALID` for what is no function, and when there is a handler already
+   */
   onRequest(handler: RequestHandler): this {
+    checkFunction('onRequest(handler)', handler, 'which returns the reply or a promise of it')
+    if (this.#handlers.onRequest !== null) throw handledAlready(this.id, 'onRequest')
     this.#handlers.onRequest = handler
     this.host.registered()
     return this
@@ -224,18 +245,12 @@ export class Application extends Lane {
   /**
    * Resolves with the reply or rejects with exactly one coded error. Sent again, within
    * `timeoutMs`, after refusals that say that the handler did not run; with `idempotent` also
-   * after an unknown outcome.
+   * after an unknown outcome. Of a list of nodes each attempt asks one, at random among those
+   * that are there.
    */
-  request(to: Target, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
-    return this.host.request({
-      application: this.id,
-      counters: this.counters,
-      to,
-      payload,
-      timeoutMs: options.timeoutMs ?? this.host.options.requestTimeoutMs,
-      signal: options.signal,
-      idempotent: options.idempotent === true,
-    })
+  request(to: Target, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    const { id: application, counters } = this
+    return this.host.request({ application, counters, to, payload, options })
   }
 
   /** Ids of alive, non-draining members that run this application, self included, sorted. */
@@ -275,10 +290,6 @@ export function resolveRule(
   host: Pick<ApplicationHost, 'candidates' | 'owner' | 'any'>,
 ): { node: NodeId; headers: Uint8Array | null } {
   const { key } = rule
-  if (rule.kind === 'owner' && (key === null || keyBytes(key) > keyBytesMax)) {
-    const message = `the key of ownerOf has to be a string of at most ${keyBytesMax} bytes`
-    throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
-  }
   const node =
     rule.kind === 'owner' && key !== null
       ? host.owner(application, key)
@@ -287,6 +298,14 @@ export function resolveRule(
     throw new NodosumError('ERR_NODOSUM_NO_TARGET', `no ready member runs ${application}`)
   }
   return { node, headers: key === null ? null : encodeHeaders(key) }
+}
+
+/** Two handlers would be two modules under one name; the first would wait for nothing. */
+function handledAlready(id: ApplicationId, call: 'onMessage' | 'onRequest'): NodosumError {
+  const message =
+    `${call}(handler): application ${id} has a handler already on this node and is given one ` +
+    'only: choose inside it by the payload, or use another application id'
+  return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
 }
 
 function outcomeOf(code: ErrorCode): Outcome {
