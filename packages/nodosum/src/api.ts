@@ -1,3 +1,4 @@
+import type { NodosumError } from '@nodosum/kernel'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { IdentityOptions } from './node-options.ts'
 
@@ -29,7 +30,12 @@ export interface MemberChange {
 /** How a message or one copy of a broadcast ended. */
 export type Outcome =
   | { readonly status: 'accepted' | 'delivered' }
-  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+  | {
+      readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'
+      readonly code: string
+      /** The same code with its words, and as `cause` what led to it, such as a refused certificate. */
+      readonly error: NodosumError
+    }
 
 /** A message that was accepted and did not end as delivered. */
 export interface Undelivered {

@@ -189,7 +189,7 @@ export const errorCatalog: {
   ERR_NODOSUM_MESSAGE_TOO_LARGE: entry(
     'permanent',
     'The message is larger than the limit.',
-    'Send less at once, or raise `streams.messageBytesMax` on every node.',
+    'Send less at once, or raise `layers.streams.messageBytesMax` on every node.',
   ),
   ERR_NODOSUM_DECODE_FAILED: entry(
     'permanent',

@@ -22,7 +22,12 @@ import type { RequestCall } from './request-call.ts'
 /** How one copy of a broadcast ended. */
 export type Outcome =
   | { readonly status: 'accepted' | 'delivered' }
-  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+  | {
+      readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'
+      readonly code: string
+      /** The same code with its words and its cause. */
+      readonly error: NodosumError
+    }
 
 export interface SendOptions {
   readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
@@ -139,17 +144,16 @@ export class Lane {
     const outcomes = await Promise.all(
       targets.map(async (node): Promise<[string, Outcome]> => {
         if (confirm === 'accepted') {
-          const result = this.#peer(node).trySend(encoded)
-          return [
-            node,
-            result === 'accepted' ? { status: result } : { status: 'refused', code: result },
-          ]
+          const lane = this.#peer(node)
+          const code = lane.trySend(encoded)
+          if (code === 'accepted') return [node, { status: code }]
+          return [node, { status: 'refused', code, error: lane.explain(code, encoded) }]
         }
         try {
           await this.#peer(node).send(encoded, null, settings)
           return [node, { status: 'delivered' }]
         } catch (error) {
-          return [node, outcomeOf(codeOf(error))]
+          return [node, outcomeOf(error as NodosumError)]
         }
       }),
     )
@@ -308,20 +312,21 @@ function handledAlready(id: ApplicationId, call: 'onMessage' | 'onRequest'): Nod
   return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
 }
 
-function outcomeOf(code: ErrorCode): Outcome {
+function outcomeOf(error: NodosumError): Outcome {
+  const { code } = error
   switch (code) {
     case 'ERR_NODOSUM_REMOTE_ERROR':
       // Its handler ran, and threw.
       return { status: 'delivered' }
     case 'ERR_NODOSUM_DELIVERY_UNKNOWN':
     case 'ERR_NODOSUM_CANCELLED':
-      return { status: 'unknown', code }
+      return { status: 'unknown', code, error }
     case 'ERR_NODOSUM_NO_HANDLER':
     case 'ERR_NODOSUM_PEER_DRAINING':
     case 'ERR_NODOSUM_NOT_OWNER':
     case 'ERR_NODOSUM_PAYLOAD_INVALID':
-      return { status: 'rejected', code }
+      return { status: 'rejected', code, error }
     default:
-      return { status: 'refused', code }
+      return { status: 'refused', code, error }
   }
 }

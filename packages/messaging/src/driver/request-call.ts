@@ -14,6 +14,7 @@ import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
 import { type ApplicationHost, type RequestOptions, resolveRule } from './application.ts'
 import { checkRequest } from './call-checks.ts'
+import { notConnected, reasonOf } from './failure.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
 
 /** One request of an application, however many attempts it takes. */
@@ -77,6 +78,7 @@ async function tryRequest(
   const idempotent = call.options?.idempotent === true
   const signal = call.options?.signal
   const untilMs = host.scheduler.nowMs() + timeoutMs
+  let reason: NodosumError | null = null
   for (let attempt = 0; ; attempt++) {
     if (signal?.aborted) throw cancelled()
     let error: unknown
@@ -98,9 +100,16 @@ async function tryRequest(
     const again = neverRan.has(code) || (idempotent && ambiguous.has(code))
     const leftMs = untilMs - host.scheduler.nowMs()
     const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
-    if (!again || waitMs >= leftMs) throw error
+    reason = reasonOf(error) ?? reason
+    if (!again || waitMs >= leftMs) throw explained(error, reason)
     await sleep(waitMs, host.scheduler, signal)
   }
+}
+
+/** An error that says no more than that there is no session, with why the last attempt had none. */
+function explained(error: unknown, reason: NodosumError | null): unknown {
+  const isBare = isNodosumError(error, 'ERR_NODOSUM_NOT_CONNECTED') && error.cause === undefined
+  return isBare && reason !== null ? notConnected(error.message, reason) : error
 }
 
 function targetOf(
