@@ -103,7 +103,8 @@ export class Lane {
     const failed = to.filter((_, index) => results[index]?.status === 'rejected')
     const first = results.find((result) => result.status === 'rejected')
     if (first === undefined) return
-    const message = `not sent to ${failed.length} of ${to.length} nodes: ${failed.join(', ')}`
+    const count = `${failed.length} of ${to.length} nodes (${failed.join(', ')})`
+    const message = `not sent to ${count}; the first because: ${(first.reason as Error).message}`
     throw new NodosumError(codeOf(first.reason), message, {
       cause: first.reason,
       details: { failed },
@@ -158,6 +159,11 @@ export class Lane {
       }),
     )
     return new Map(outcomes)
+  }
+
+  /** Short, for logs. */
+  toString(): string {
+    return `Lane { application: '${this.applicationId}', name: '${this.name}' }`
   }
 
   /** A session ended; what waits looks for the next one. */
@@ -276,6 +282,10 @@ export class Application extends Lane {
     return lane
   }
 
+  override toString(): string {
+    return `Application { id: '${this.id}' }`
+  }
+
   override sessionLost(peer: NodeId): void {
     super.sessionLost(peer)
     for (const lane of this.#lanes.values()) lane.sessionLost(peer)
@@ -286,6 +296,14 @@ export class Application extends Lane {
     for (const lane of this.#lanes.values()) lane.closeAll(error)
   }
 }
+
+// console.log of an endpoint would show the node behind it, down to its sockets.
+const inspect = Symbol.for('nodejs.util.inspect.custom')
+Object.defineProperty(Lane.prototype, inspect, {
+  value(this: Lane): string {
+    return this.toString()
+  },
+})
 
 /** Looks a rule up in the present view. */
 export function resolveRule(

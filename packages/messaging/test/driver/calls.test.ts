@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { isNodosumError } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { settle, TestCluster, type TestNode } from '../cluster.ts'
@@ -218,5 +219,15 @@ describe('a wrong handler is refused:', () => {
     a.orders.onRequest(() => 'first')
     expect(() => a.orders.onRequest(() => 'second')).toThrow()
     expect(await a.orders.request('a', 1)).toBe('first')
+  })
+})
+
+describe('console.log', () => {
+  it('of an application and of a lane is one short line', async () => {
+    const { orders } = new TestCluster().node('a')
+    expect(inspect(orders)).toBe("Application { id: 'orders' }")
+    expect(inspect(orders.lane('audit'))).toBe("Lane { application: 'orders', name: 'audit' }")
+    expect(inspect({ orders })).toBe("{ orders: Application { id: 'orders' } }")
+    expect(`${orders}`).toBe("Application { id: 'orders' }")
   })
 })
