@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { anyNode, isNodosumError, type Node, ownerOf } from '../src/index.ts'
+import {
+  anyNode,
+  isNodosumError,
+  type Node,
+  type NodeOptions,
+  nodeOptions,
+  ownerOf,
+} from '../src/index.ts'
 import { startDevelopment } from './start-nodes.ts'
 
 /** What JavaScript can pass where TypeScript would complain. */
@@ -93,5 +100,12 @@ describe('a wrong call of a node is refused, with what was meant', () => {
 describe('ownerOf', () => {
   it.each([undefined, 5, null, {}])('takes no %o', (key) => {
     expect(() => ownerOf(any(key))).toThrow(/^ownerOf\(key\) takes a string, such as/)
+  })
+})
+
+describe('an option that is undefined', () => {
+  it('counts as not given', () => {
+    const options: NodeOptions = { cluster: 'test', join: undefined, layers: undefined }
+    expect(nodeOptions.parse(options)).toEqual(nodeOptions.parse({ cluster: 'test' }))
   })
 })
