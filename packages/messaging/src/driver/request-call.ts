@@ -12,7 +12,9 @@ import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { type ApplicationHost, resolveRule } from './application.ts'
+import { type ApplicationHost, type RequestOptions, resolveRule } from './application.ts'
+import { checkRequest } from './call-checks.ts'
+import { notConnected, reasonOf } from './failure.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
 
 /** One request of an application, however many attempts it takes. */
@@ -21,9 +23,7 @@ export interface RequestCall {
   readonly counters: DeliveryCounters
   readonly to: Target
   readonly payload: unknown
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-  readonly idempotent: boolean
+  readonly options: RequestOptions | undefined
 }
 
 /** What a request needs of the node around it. */
@@ -57,6 +57,7 @@ const idempotentAttempts = 3
 
 /** Sends a request until it has an answer, its time is over, or trying again would be wrong. */
 export async function performRequest(call: RequestCall, host: RequestHost): Promise<unknown> {
+  checkRequest(call.to, call.options)
   const acceptance = { accepted: false }
   try {
     return await tryRequest(call, host, acceptance)
@@ -72,32 +73,43 @@ async function tryRequest(
   acceptance: { accepted: boolean },
 ): Promise<unknown> {
   const payload = encodePayload(call.payload)
-  const untilMs = host.scheduler.nowMs() + call.timeoutMs
-  const { retryBaseMs, retryMaxMs } = host.options
+  const { retryBaseMs, retryMaxMs, requestTimeoutMs } = host.options
+  const timeoutMs = call.options?.timeoutMs ?? requestTimeoutMs
+  const idempotent = call.options?.idempotent === true
+  const signal = call.options?.signal
+  const untilMs = host.scheduler.nowMs() + timeoutMs
+  let reason: NodosumError | null = null
   for (let attempt = 0; ; attempt++) {
-    if (call.signal?.aborted) throw cancelled()
+    if (signal?.aborted) throw cancelled()
     let error: unknown
     try {
       const { node, headers } = targetOf(call, host)
       const leftMs = untilMs - host.scheduler.nowMs()
-      const attemptMs = call.idempotent
-        ? Math.min(leftMs, Math.max(call.timeoutMs / idempotentAttempts, retryBaseMs))
+      const attemptMs = idempotent
+        ? Math.min(leftMs, Math.max(timeoutMs / idempotentAttempts, retryBaseMs))
         : leftMs
-      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, call.signal)
+      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, signal)
       const before = call.counters.accepted
-      const reply = lane.request(payload, headers, Math.max(1, attemptMs), call.signal)
+      const reply = lane.request(payload, headers, Math.max(1, attemptMs), signal)
       if (call.counters.accepted > before) acceptance.accepted = true
       return await reply
     } catch (thrown) {
       error = thrown
     }
     const code = isNodosumError(error) ? error.code : ''
-    const again = neverRan.has(code) || (call.idempotent && ambiguous.has(code))
+    const again = neverRan.has(code) || (idempotent && ambiguous.has(code))
     const leftMs = untilMs - host.scheduler.nowMs()
     const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
-    if (!again || waitMs >= leftMs) throw error
-    await sleep(waitMs, host.scheduler, call.signal)
+    reason = reasonOf(error) ?? reason
+    if (!again || waitMs >= leftMs) throw explained(error, reason)
+    await sleep(waitMs, host.scheduler, signal)
   }
+}
+
+/** An error that says no more than that there is no session, with why the last attempt had none. */
+function explained(error: unknown, reason: NodosumError | null): unknown {
+  const isBare = isNodosumError(error, 'ERR_NODOSUM_NOT_CONNECTED') && error.cause === undefined
+  return isBare && reason !== null ? notConnected(error.message, reason) : error
 }
 
 function targetOf(
@@ -110,9 +122,9 @@ function targetOf(
   const present = nodes.filter((node) => host.problem(node) === null)
   const node = host.any(present)
   if (node !== undefined) return { node, headers: null }
-  const first = nodes[0]
+  const [first] = nodes
   const problem = first === undefined ? null : host.problem(first)
-  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'the list of nodes is empty')
+  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
 }
 
 /** Gives up waiting for a session when the request's time is over. */
