@@ -42,7 +42,8 @@ export class LaneLedger {
   accepted: number
   /** Every sequence up to this one has ended. */
   settled: number
-  #rejectedAhead = 0
+  /** Sequences after `settled` that were rejected. At most as many as are in flight. */
+  readonly #rejectedAhead = new Set<number>()
   readonly #counters: DeliveryCounters
 
   constructor(counters: DeliveryCounters, firstSequence: number) {
@@ -52,7 +53,7 @@ export class LaneLedger {
   }
 
   get inFlight(): number {
-    return this.accepted - this.settled - this.#rejectedAhead
+    return this.accepted - this.settled - this.#rejectedAhead.size
   }
 
   accept(sequence: number): void {
@@ -63,7 +64,8 @@ export class LaneLedger {
   /** False for a sequence that is not in flight: the peer does not follow the protocol. */
   reject(sequence: number): boolean {
     if (sequence <= this.settled || sequence > this.accepted) return false
-    this.#rejectedAhead += 1
+    if (this.#rejectedAhead.has(sequence)) return false
+    this.#rejectedAhead.add(sequence)
     this.#counters.rejected += 1
     return true
   }
@@ -71,10 +73,13 @@ export class LaneLedger {
   /** The handlers of everything up to `sequence` have started, or were rejected before. */
   settle(sequence: number): boolean {
     if (sequence < this.settled || sequence > this.accepted) return false
-    const ended = sequence - this.settled - this.#rejectedAhead
-    if (ended < 0) return false
+    let ended = sequence - this.settled
+    if (this.#rejectedAhead.size > 0) {
+      for (let each = this.settled + 1; each <= sequence; each++) {
+        if (this.#rejectedAhead.delete(each)) ended -= 1
+      }
+    }
     this.#counters.delivered += ended
-    this.#rejectedAhead = 0
     this.settled = sequence
     return true
   }
@@ -84,7 +89,7 @@ export class LaneLedger {
     const lost = this.inFlight
     this.#counters.unknown += lost
     this.settled = this.accepted
-    this.#rejectedAhead = 0
+    this.#rejectedAhead.clear()
     return lost
   }
 }

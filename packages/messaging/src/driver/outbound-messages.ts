@@ -111,7 +111,7 @@ export class OutboundMessages {
       if (rejection === undefined) next.confirmation.confirmed()
       else next.confirmation.failed(rejection)
     }
-    if (this.#rejected.size > 0) this.#rejected.clear()
+    for (const each of this.#rejected.keys()) if (each <= sequence) this.#rejected.delete(each)
     // Room can come from messages that ended as well as from bytes that left.
     this.lane.onRoom?.()
   }

@@ -46,6 +46,18 @@ describe('the ledger of a lane', () => {
     expect(counters).toMatchObject({ delivered: 4, rejected: 1, unknown: 5 })
   })
 
+  it('keeps its books when a peer rejects a message twice', () => {
+    const counters = newDeliveryCounters()
+    const ledger = new LaneLedger(counters, 2)
+    for (let sequence = 2; sequence <= 4; sequence++) ledger.accept(sequence)
+    expect([ledger.reject(3), ledger.reject(3)]).toEqual([true, false])
+    // Of the three, 2 was delivered, 3 was rejected before, and 4 is rejected ahead of STARTED.
+    expect([ledger.reject(4), ledger.settle(3), ledger.reject(4)]).toEqual([true, true, false])
+    expect(ledger.inFlight).toBe(0)
+    expect(ledger.lose()).toBe(0)
+    expect(counters).toMatchObject({ accepted: 3, delivered: 1, rejected: 2, unknown: 0 })
+  })
+
   it('refuses what is not in flight', () => {
     const ledger = new LaneLedger(newDeliveryCounters(), 2)
     ledger.accept(2)
