@@ -114,7 +114,30 @@ describe('a message that is not handled', () => {
     cluster.scheduler.runFor(200)
     expect(await outcome).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
     await settle()
-    expect(a.counts).toMatchObject({ delivered: 1, inFlight: 0 })
+    expect(a.counts).toMatchObject({ delivered: 0, inFlight: 1 })
+    open()
+    await settle()
+    expect(a.counts).toMatchObject({ delivered: 1, unknown: 0, inFlight: 0 })
+  })
+
+  it('because the receiver dies while its handlers run counts as its callers are told', async () => {
+    const { cluster, a, b } = twoNodes()
+    const { opened, open } = gate()
+    b.orders.onMessage((payload) => (payload === 'slow' ? opened : undefined))
+    const quick = ['handled', 'received', 'accepted'] as const
+    for (const confirm of quick) await a.orders.send('b', 'quick', { confirm })
+    const slow = Array.from({ length: 50 }, () =>
+      a.orders.send('b', 'slow', { confirm: 'handled' }).catch((error: unknown) => error),
+    )
+    await until(() => b.counts.received === 53)
+    await settle()
+    expect(a.counts).toMatchObject({ delivered: 3, inFlight: 50 })
+    cluster.cut(a, b)
+    for (const outcome of await Promise.all(slow)) {
+      expect(outcome).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
+    }
+    expect(a.counts).toMatchObject({ accepted: 53, delivered: 3, unknown: 50, inFlight: 0 })
+    expect(a.undelivered).toHaveLength(50)
     open()
   })
 })
