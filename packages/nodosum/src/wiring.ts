@@ -147,7 +147,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     options: config.layers.messaging,
     messageBytesMax: config.layers.streams.messageBytesMax,
   })
-  undo.add(async () => messaging.close())
+  undo.add(() => messaging.close())
 
   const open = (peer: NodeId): void => {
     sessions.ensure(peer).catch((error: unknown) => {

@@ -78,6 +78,60 @@ describe('closing', () => {
     await a.close()
   })
 
+  it('hands over what was accepted, on every lane and to itself', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    const heard: unknown[] = []
+    for (const node of [a, b]) node.application('work').onMessage((each) => void heard.push(each))
+    const work = a.application('work')
+    await until(() => work.nodes().length === 2)
+    const undelivered: unknown[] = []
+    a.on('undelivered', (message) => undelivered.push(message))
+    const sent: string[] = []
+    for (let number = 0; number < 500; number++) {
+      const [to, lane] = [
+        number % 50 === 0 ? 'a' : 'b',
+        number % 3 === 0 ? work.lane('audit') : work,
+      ]
+      // Larger than what the transport takes at once.
+      const payload = `${number}`.padEnd(2_000, '.')
+      sent.push(payload)
+      await lane.send(to, payload)
+    }
+    await a.close()
+    expect(heard.toSorted()).toEqual(sent.toSorted())
+    const { accepted, delivered, inFlight } = a.metrics().applications.work ?? {}
+    expect({ accepted, delivered, inFlight }).toEqual({
+      accepted: 500,
+      delivered: 500,
+      inFlight: 0,
+    })
+    expect(undelivered).toEqual([])
+  })
+
+  it('says what it could not hand over in time', async () => {
+    const developmentDirectory = scratch()
+    const shared = { profile: 'development', developmentDirectory } as const
+    const [a, b] = await Promise.all([
+      startNode({ nodeId: 'a', ...shared, layers: { messaging: { flushTimeoutMs: 200 } } }),
+      startNode({ nodeId: 'b', ...shared, layers: { messaging: { handlerConcurrencyMax: 1 } } }),
+    ])
+    b.application('work').onMessage(() => new Promise(() => undefined))
+    const work = a.application('work')
+    await until(() => work.nodes().length === 1)
+    const undelivered: unknown[] = []
+    a.on('undelivered', ({ code }) => undelivered.push(code))
+    for (let number = 0; number < 10; number++) await work.send('b', number)
+    await a.close()
+    expect(b.metrics().applications.work?.received).toBe(1)
+    expect(a.metrics().applications.work).toMatchObject({
+      accepted: 10,
+      delivered: 1,
+      unknown: 9,
+      inFlight: 0,
+    })
+    expect(undelivered).toEqual(Array(9).fill('ERR_NODOSUM_DELIVERY_UNKNOWN'))
+  })
+
   it('works with `await using`', async () => {
     const [a] = (await startDevelopment('a')) as [Node]
     {

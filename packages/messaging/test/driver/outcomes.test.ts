@@ -271,6 +271,45 @@ describe('the equation', () => {
 })
 
 describe('close', () => {
+  it('waits until what was accepted has started, for so long', async () => {
+    const { cluster, a, b } = twoNodes({ flushTimeoutMs: 300 })
+    b.orders.onMessage(() => new Promise(() => undefined))
+    await a.orders.send('b', 0, { confirm: 'received' })
+    cluster.wire.holds = true
+    const handled = a.orders.send('b', 1, { confirm: 'handled' }).catch((error: unknown) => error)
+    await a.orders.send('b', 2)
+    let isClosed = false
+    void a.service.close().then(() => {
+      isClosed = true
+    })
+    cluster.scheduler.runFor(200)
+    await settle()
+    expect(isClosed).toBe(false)
+    cluster.wire.holds = false
+    cluster.end(a, b).wake()
+    await until(() => b.counts.received === 3)
+    await settle()
+    cluster.scheduler.runFor(10)
+    await settle()
+    // Started is enough: the handlers of the others may take as long as they like.
+    expect(isClosed).toBe(true)
+    expect(a.counts).toMatchObject({ delivered: 2, inFlight: 1 })
+    cluster.cut(a, b)
+    expect(await handled).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
+  })
+
+  it('waits no longer than it may', async () => {
+    const { cluster, a, b } = twoNodes({ flushTimeoutMs: 300 })
+    b.orders.onMessage(() => undefined)
+    await a.orders.send('b', 0, { confirm: 'received' })
+    cluster.wire.holds = true
+    await a.orders.send('b', 1)
+    const closing = a.service.close()
+    cluster.scheduler.runFor(300)
+    await closing
+    expect(a.counts).toMatchObject({ delivered: 1, inFlight: 1 })
+  })
+
   it('settles everything that waits', async () => {
     const { cluster, a, b } = twoNodes({ inFlightMax: 1 })
     b.orders.onMessage(() => undefined)
@@ -278,7 +317,7 @@ describe('close', () => {
     cluster.wire.holds = true
     const sends = [1, 2, 3].map((number) => a.orders.send('b', number))
     const outcomes = Promise.allSettled(sends)
-    a.service.close()
+    void a.service.close()
     expect((await outcomes).map(({ status }) => status)).toEqual([
       'fulfilled',
       'rejected',
@@ -286,6 +325,6 @@ describe('close', () => {
     ])
     await expect(a.orders.send('b', 4)).rejects.toMatchObject({ code: 'ERR_NODOSUM_SHUT_DOWN' })
     expect(a.orders.trySend('b', 5)).toBe('ERR_NODOSUM_SHUT_DOWN')
-    a.service.close()
+    void a.service.close()
   })
 })
