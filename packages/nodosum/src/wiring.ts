@@ -161,6 +161,11 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    if (kind === 'joined' || kind === 'restarted') {
+      // Dials that the process before did not answer say nothing of this one.
+      pool.forget(member.nodeId)
+      sessions.rumourOfRestart(member.nodeId, member.bootId as BootId)
+    }
     // A full mesh: the lower id of each pair opens the session; the other opens it if it needs to.
     const arrived = kind === 'joined' || kind === 'restarted' || kind === 'alive'
     if (!arrived || nodeId >= member.nodeId) return

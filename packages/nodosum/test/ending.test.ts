@@ -186,6 +186,33 @@ describe('a process with a node', () => {
 })
 
 describe('a process that is killed', () => {
+  it('and starts again at once, at the same port, takes requests at once', async () => {
+    const developmentDirectory = scratch()
+    const shared = { profile: 'development', developmentDirectory } as const
+    const a = await startNode({ nodeId: 'a', ...shared })
+    const work = a.application('work')
+    const start = (port: number): MemberProcess =>
+      startMember({ nodeId: 'b', cluster, ...shared, listen: { host: '127.0.0.1', port } })
+    const first = start(0)
+    await ready(first)
+    await until(() => work.nodes().length === 1)
+    expect(await work.request('b', 'tea')).toBe('tea')
+    const bootOfB = (): string => a.members().find(({ nodeId }) => nodeId === 'b')?.bootId ?? ''
+    const port = a.members().find(({ nodeId }) => nodeId === 'b')?.addresses[0]?.udpPort ?? 0
+    const before = bootOfB()
+    first.kill('SIGKILL')
+    await first.ended
+    const undecided = work.request('b', 'lost', { timeoutMs: 60_000 }).catch(({ code }) => code)
+    const second = start(port)
+    await ready(second)
+    await until(() => bootOfB() !== before)
+    // Less than the 10 s of silence after which a connection is given up.
+    const reply = work.request('b', 'coffee', { timeoutMs: 5_000, idempotent: true })
+    expect(await reply).toBe('coffee')
+    expect(await undecided).toBe('ERR_NODOSUM_DELIVERY_UNKNOWN')
+    expect(first.facts.concat(second.facts).filter((fact) => 'unhandled' in fact)).toEqual([])
+  }, 60_000)
+
   it('is noticed within 15 s, and seen again when it returns', async () => {
     const developmentDirectory = scratch()
     const options = { cluster, profile: 'development', developmentDirectory }
