@@ -161,6 +161,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    // The verdict ends no session, but it is reason to ask for a sign of life.
+    if (kind === 'failed') pool.probe(member.nodeId)
     if (kind === 'joined' || kind === 'restarted') {
       // Dials that the process before did not answer say nothing of this one.
       pool.forget(member.nodeId)

@@ -213,6 +213,33 @@ describe('a process that is killed', () => {
     expect(first.facts.concat(second.facts).filter((fact) => 'unhandled' in fact)).toEqual([])
   }, 60_000)
 
+  it('lets go of what waits for it soon after it is found to have failed', async () => {
+    const developmentDirectory = scratch()
+    // Nothing but the verdict ends the connection before the test does.
+    const layers = {
+      pool: { stallTimeoutMs: 120_000 },
+      quic: { idleTimeoutMs: 120_000 },
+      membership: { suspicionMinMs: 1_000, suspicionMaxMultiple: 1 },
+    } as const
+    const shared = { profile: 'development', developmentDirectory, layers } as const
+    const a = await startNode({ nodeId: 'a', ...shared })
+    const work = a.application('work')
+    const b = startMember({ nodeId: 'b', cluster, ...shared, handleMs: 120_000 })
+    await ready(b)
+    await until(() => work.nodes().length === 1)
+    const codes: string[] = []
+    for (const idempotent of [false, true]) {
+      const options = { timeoutMs: 120_000, idempotent }
+      void work.request('b', idempotent, options).catch(({ code }) => codes.push(code))
+    }
+    await until(() => b.facts.filter((fact) => 'started' in fact).length === 2)
+    b.kill('SIGKILL')
+    await until(() => a.metrics().members.failed === 1)
+    await until(() => codes.length === 2, 10_000)
+    expect(codes).toContain('ERR_NODOSUM_DELIVERY_UNKNOWN')
+    expect(a.metrics().applications.work).toMatchObject({ unknown: 2, inFlight: 0 })
+  }, 60_000)
+
   it('is noticed within 15 s, and seen again when it returns', async () => {
     const developmentDirectory = scratch()
     const options = { cluster, profile: 'development', developmentDirectory }
