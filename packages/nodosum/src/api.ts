@@ -163,7 +163,7 @@ export interface Node {
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
   drain(options?: { deadlineMs?: number }): Promise<DrainReport>
   /**
-   * Takes no new work, hands over every message that was accepted, leaves the cluster and closes.
+   * Refuses new sends, hands over every message that was accepted, leaves the cluster and closes.
    *
    * It only flushes: it waits until the handlers of those messages have started at their receivers,
    * at most `layers.messaging.flushTimeoutMs` (2 s unless told), and for no handler of its own. What

@@ -134,13 +134,15 @@ export class MessagingService {
   }
 
   /**
-   * Takes no new work, refuses what waits to be accepted, and resolves when every message that was
+   * Refuses new sends and those that wait to be accepted, and resolves when every message that was
    * accepted has started at its receiver or was rejected there, at the latest after
-   * `flushTimeoutMs`. What is in flight then ends with its session.
+   * `flushTimeoutMs`. What is in flight then ends with its session, and what still arrives is
+   * refused with PEER_DRAINING.
    */
   close(): Promise<void> {
     if (this.#closing === null) {
-      this.#closing = this.#flushed()
+      // Whoever sends to this node from now on is told for sure that it was not handled.
+      this.#closing = this.#flushed().then(() => this.drain())
       const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
       for (const { application } of this.#applications.values()) application.closeAll(error)
     }

@@ -310,6 +310,15 @@ describe('close', () => {
     expect(a.counts).toMatchObject({ delivered: 1, inFlight: 1 })
   })
 
+  it('refuses what arrives after it, so that nobody is left in doubt', async () => {
+    const { a, b } = twoNodes()
+    a.orders.onMessage(() => undefined)
+    await b.orders.send('a', 0, { confirm: 'received' })
+    await a.service.close()
+    const late = b.orders.send('a', 1, { confirm: 'received' })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_NODOSUM_PEER_DRAINING' })
+  })
+
   it('settles everything that waits', async () => {
     const { cluster, a, b } = twoNodes({ inFlightMax: 1 })
     b.orders.onMessage(() => undefined)
