@@ -104,6 +104,23 @@ describe('a connection to a peer that is said to have failed', () => {
     expect(use.abandonedWith).toEqual([])
   })
 
+  it('is kept after this process stood still, until it has listened for long enough', async () => {
+    const world = poolWorld({ probeTimeoutMs: 1_000, pingMs: 600_000 })
+    const { connection, use } = await world.connected('a')
+    // The first ping of a connection is answered; this one is not.
+    await pass(world, 2_000)
+    connection.answersPings = false
+    world.pool.probe(a)
+    await pass(world, 900)
+    // The next look comes late; what has arrived meanwhile is read after it.
+    const clock = world.scheduler.nowMs.bind(world.scheduler)
+    world.scheduler.nowMs = () => clock() + 10_000
+    await pass(world, 200)
+    expect(use.abandonedWith).toEqual([])
+    await pass(world, 300)
+    expect(use.abandonedWith).toHaveLength(1)
+  })
+
   it('leaves no verdict behind when the pool closes meanwhile', async () => {
     const world = poolWorld({ probeTimeoutMs: 1_000, pingMs: 600_000 })
     const { connection, use } = await world.connected('a')
