@@ -1,3 +1,15 @@
+export {
+  type CallOption,
+  type CallOptions,
+  callChoice,
+  callDuration,
+  callFlag,
+  callSignal,
+  checkCallOptions,
+  checkFunction,
+  checkWord,
+  described,
+} from './options/call-options.ts'
 export { closestKey } from './options/closest-key.ts'
 export {
   defineOptions,

@@ -1,8 +1,5 @@
-export {
-  type EncodedPayload,
-  payloadDepthMax,
-  payloadItemsMax,
-} from './adapters/cbor-payload.ts'
+export type { EncodedPayload } from './adapters/cbor-payload.ts'
+export { payloadDepthMax, payloadItemsMax } from './adapters/plain-data.ts'
 export { rendezvousOwner } from './core/rendezvous.ts'
 export type { Target, TargetRule } from './core/target.ts'
 export type {

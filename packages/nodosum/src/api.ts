@@ -1,3 +1,4 @@
+import type { NodosumError } from '@nodosum/kernel'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { IdentityOptions } from './node-options.ts'
 
@@ -29,7 +30,12 @@ export interface MemberChange {
 /** How a message or one copy of a broadcast ended. */
 export type Outcome =
   | { readonly status: 'accepted' | 'delivered' }
-  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+  | {
+      readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'
+      readonly code: string
+      /** The same code with its words, and as `cause` what led to it, such as a refused certificate. */
+      readonly error: NodosumError
+    }
 
 /** A message that was accepted and did not end as delivered. */
 export interface Undelivered {
@@ -62,27 +68,32 @@ export interface SendOptions {
    * `accepted` (default): resolves once the message is in the bounded buffer.
    * `received`: once the remote handler has started. `handled`: once it has finished.
    */
-  readonly confirm?: 'accepted' | 'received' | 'handled'
-  /** How long to wait for room and for the confirmation. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
+  /** How long to wait for room and for the confirmation: 1 ms to a day. Default `sendTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface RequestOptions {
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  /** How long to wait for the reply, all attempts together: 1 ms to a day. Default `requestTimeoutMs`. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
   /** May run twice: the request is sent again after a temporary failure or an unknown outcome. */
-  readonly idempotent?: boolean
+  readonly idempotent?: boolean | undefined
 }
 
 export interface BroadcastOptions {
-  readonly confirm?: 'accepted' | 'received' | 'handled'
-  readonly includeSelf?: boolean
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
+  readonly includeSelf?: boolean | undefined
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
-/** Whom to talk to: a node id, several, or a rule that is looked up at each attempt. */
+/**
+ * Whom to talk to: a node id, several, or a rule that is looked up at each attempt. `send` goes to
+ * each node of a list, `request` asks one of them at random, perhaps another at each attempt. An
+ * empty list is refused with `CONFIG_INVALID`.
+ */
 export type Target = string | readonly string[] | TargetRule
 
 export interface TargetRule {
@@ -101,7 +112,9 @@ export interface Lane {
 
 export interface Application extends Omit<Lane, 'name'> {
   readonly id: string
+  /** One handler for each application and node: a second one is refused with `CONFIG_INVALID`. */
   onMessage(handler: (payload: Payload, context: MessageContext) => void | Promise<void>): this
+  /** One handler for each application and node: a second one is refused with `CONFIG_INVALID`. */
   onRequest(
     handler: (payload: Payload, context: MessageContext) => Payload | Promise<Payload>,
   ): this
@@ -149,7 +162,7 @@ export interface Node {
   on(event: 'member', listener: (change: MemberChange) => void): () => void
   on(event: 'undelivered', listener: (message: Undelivered) => void): () => void
   /** Member changes from now on. A reader that falls behind by 1,024 changes gets an error. */
-  changes(options?: { signal?: AbortSignal }): AsyncIterable<MemberChange>
+  changes(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<MemberChange>
   application(id: string): Application
   /**
    * Reads the files of `identity` again, or takes other credentials, without a restart: new
@@ -161,7 +174,7 @@ export interface Node {
    */
   reloadCertificates(identity?: IdentityOptions): Promise<void>
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
-  drain(options?: { deadlineMs?: number }): Promise<DrainReport>
+  drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainReport>
   /**
    * Refuses new sends, hands over every message that was accepted, leaves the cluster and closes.
    *

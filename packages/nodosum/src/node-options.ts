@@ -37,11 +37,13 @@ export interface NodeOptions {
   readonly listen?: { readonly host?: string; readonly port?: number } | undefined
   readonly advertise?: { readonly host: string } | undefined
   readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
-  readonly join?: {
-    readonly expect?: number | undefined
-    readonly alone?: boolean | undefined
-    readonly timeoutMs?: number | undefined
-  }
+  readonly join?:
+    | {
+        readonly expect?: number | undefined
+        readonly alone?: boolean | undefined
+        readonly timeoutMs?: number | undefined
+      }
+    | undefined
   readonly identity?: IdentityOptions | undefined
   readonly gossipKeys?: readonly string[] | undefined
   readonly transport?: 'auto' | 'quic' | 'h2' | undefined
@@ -50,14 +52,16 @@ export interface NodeOptions {
   readonly developmentDirectory?: string | undefined
   readonly logger?: Logger | undefined
   readonly signal?: AbortSignal | undefined
-  readonly layers?: {
-    readonly membership?: Partial<MembershipOptions>
-    readonly streams?: Partial<StreamsOptions>
-    readonly messaging?: Partial<MessagingOptions>
-    readonly pool?: PoolOptions
-    readonly h2?: Partial<H2Settings>
-    readonly quic?: Readonly<Record<string, unknown>>
-  }
+  readonly layers?:
+    | {
+        readonly membership?: Partial<MembershipOptions>
+        readonly streams?: Partial<StreamsOptions>
+        readonly messaging?: Partial<MessagingOptions>
+        readonly pool?: PoolOptions
+        readonly h2?: Partial<H2Settings>
+        readonly quic?: Readonly<Record<string, unknown>>
+      }
+    | undefined
 }
 
 /** Resolves to addresses such as `10.0.0.1:6969`; called at each join and while alone. */

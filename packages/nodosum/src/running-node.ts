@@ -1,4 +1,12 @@
 import { type ApplicationId, type ClusterName, isNodosumError, NodosumError } from '@nodosum/kernel'
+import {
+  type CallOptions,
+  callDuration,
+  callSignal,
+  checkCallOptions,
+  checkFunction,
+  checkWord,
+} from '@nodosum/kernel/options'
 import type {
   Application,
   CloseReason,
@@ -22,6 +30,9 @@ const drainNoticeMs = 500
 
 /** How often draining looks whether everything has ended. */
 const drainPollMs = 20
+
+const drainKnown: CallOptions = new Map([['deadlineMs', callDuration(0)]])
+const changesKnown: CallOptions = new Map([['signal', callSignal]])
 
 /** A node that has joined. */
 export class RunningNode implements Node {
@@ -78,6 +89,8 @@ export class RunningNode implements Node {
     event: 'member' | 'undelivered',
     listener: ((change: MemberChange) => void) | ((message: Undelivered) => void),
   ): () => void {
+    checkWord('node.on(event, listener)', event, ['member', 'undelivered'])
+    checkFunction('node.on(event, listener)', listener, 'which is called with each of them')
     if (event === 'member') {
       return this.#layers.membership.onChange(listener as (change: MemberChange) => void)
     }
@@ -92,11 +105,12 @@ export class RunningNode implements Node {
     }
   }
 
-  changes(options: { signal?: AbortSignal } = {}): AsyncIterable<MemberChange> {
+  changes(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<MemberChange> {
+    checkCallOptions('node.changes(options)', options, changesKnown)
     return changeFeed({
       subscribe: (listener) => this.on('member', listener),
       closed: this.closed,
-      signal: options.signal,
+      signal: options?.signal,
     })
   }
 
@@ -118,8 +132,9 @@ export class RunningNode implements Node {
     )
   }
 
-  drain(options: { deadlineMs?: number } = {}): Promise<DrainReport> {
-    this.#draining ??= this.#drain(options.deadlineMs ?? 30_000)
+  async drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainReport> {
+    checkCallOptions('node.drain(options)', options, drainKnown)
+    this.#draining ??= this.#drain(options?.deadlineMs ?? 30_000)
     return this.#draining
   }
 

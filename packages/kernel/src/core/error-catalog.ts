@@ -184,12 +184,12 @@ export const errorCatalog: {
   ERR_NODOSUM_PAYLOAD_INVALID: entry(
     'permanent',
     'The payload cannot be encoded, or what arrived exceeds the limits of a payload.',
-    'Send bytes or plain data: no functions, symbols, cycles or keys like __proto__.',
+    'Send bytes or plain data: no promises, instances of classes, functions, cycles or keys like __proto__.',
   ),
   ERR_NODOSUM_MESSAGE_TOO_LARGE: entry(
     'permanent',
     'The message is larger than the limit.',
-    'Send less at once, or raise `streams.messageBytesMax` on every node.',
+    'Send less at once, or raise `layers.streams.messageBytesMax` on every node.',
   ),
   ERR_NODOSUM_DECODE_FAILED: entry(
     'permanent',

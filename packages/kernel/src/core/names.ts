@@ -69,9 +69,13 @@ function parseName(value: unknown, what: string, where: string | undefined): str
   const rule = `use 1 to ${lengthMax} characters of A-Z a-z 0-9 . _ -`
   throw new NodosumError(
     'ERR_NODOSUM_CONFIG_INVALID',
-    `${where ?? what}: ${complaint(value)}; a ${what} must be: ${rule}`,
+    `${where ?? what}: ${complaint(value)}; ${article(what)} ${what} must be: ${rule}`,
     { details: { where: where ?? what } },
   )
+}
+
+function article(what: string): string {
+  return /^[aeiou]/.test(what) ? 'an' : 'a'
 }
 
 function complaint(value: unknown): string {

@@ -10,11 +10,6 @@ const noDetails: Readonly<Record<string, ErrorDetail>> = Object.freeze({})
 
 /** Every error of Nodosum. Recognise one by its `code`, with {@link isNodosumError}. */
 export class NodosumError extends Error {
-  // Here and not as a field: a field whose name is a symbol cannot be declared in isolation.
-  static {
-    Object.defineProperty(NodosumError.prototype, brand, { value: true })
-  }
-
   /** Stable code, made for comparing. */
   readonly code: ErrorCode
   /** How a caller should take it; see {@link ErrorClass}. */
@@ -36,7 +31,6 @@ export class NodosumError extends Error {
   ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause })
     const entry = errorCatalog[code]
-    this.name = 'NodosumError'
     this.code = code
     this.class = entry.class
     this.retryable = entry.retryable
@@ -48,6 +42,14 @@ export class NodosumError extends Error {
     return `${this.name} [${this.code}]: ${this.message}`
   }
 }
+
+// Not fields: one whose name is a symbol cannot be declared in isolation, and the stack takes the
+// name before fields are there. Not a static block: a bundler would rename the class for it, and
+// an uncaught error prints the name of its class.
+Object.defineProperties(NodosumError.prototype, {
+  [brand]: { value: true },
+  name: { value: 'NodosumError', writable: true, configurable: true },
+})
 
 /**
  * Whether a value is an error of Nodosum, of any installed copy of it, and, when `code` is given,

@@ -79,6 +79,8 @@ describe('names', () => {
     expect(messageOf(() => parseNodeId(''))).toMatch(/^node id: /)
     expect(messageOf(() => parseClusterName(''))).toMatch(/^cluster name: /)
     expect(messageOf(() => parseApplicationId(''))).toMatch(/^application id: /)
+    expect(messageOf(() => parseApplicationId(''))).toContain('; an application id must be')
+    expect(messageOf(() => parseNodeId(''))).toContain('; a node id must be')
     expect(messageOf(() => parseStreamName(''))).toMatch(/^lane name: /)
   })
 

@@ -1,5 +1,6 @@
 import { NodosumError } from '@nodosum/kernel'
 import { Decoder, Encoder } from 'cbor-x'
+import { checkPlain, forbiddenKeys, payloadDepthMax, payloadItemsMax } from './plain-data.ts'
 
 /** How a payload travels: the application's own bytes, or CBOR. */
 export interface EncodedPayload {
@@ -10,24 +11,24 @@ export interface EncodedPayload {
 const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false })
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: true })
 
-/** Nested deeper than this is refused on both sides. */
-export const payloadDepthMax = 16
-
-/** More values than this in one payload are refused on both sides. */
-export const payloadItemsMax = 10_000
-
-const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
-
 /**
  * Bytes pass untouched; anything else becomes CBOR.
  *
- * @throws `PAYLOAD_INVALID` for what has no plain form: functions, symbols, class instances with
- *   methods, cycles, nesting beyond 16, more than 10,000 values.
+ * @param root what messages call the value: `payload`, or `reply`
+ * @throws `PAYLOAD_INVALID` for what would not arrive as it is: anything but plain objects, arrays,
+ *   strings, numbers, booleans, null, undefined, big integers, dates and bytes; cycles, nesting
+ *   beyond 16, more than 10,000 values. The message has the path inside the payload.
  */
-export function encodePayload(payload: unknown): EncodedPayload {
+export function encodePayload(payload: unknown, root = 'payload'): EncodedPayload {
   if (payload instanceof Uint8Array) return { bytes: payload, cbor: false }
-  checkPlain(payload, 'payload')
-  return { bytes: encoder.encode(payload), cbor: true }
+  checkPlain(payload, root)
+  try {
+    return { bytes: encoder.encode(payload), cbor: true }
+  } catch (cause) {
+    // For example a getter that worked while the payload was checked.
+    const message = `${root} could not be encoded: send plain data`
+    throw new NodosumError('ERR_NODOSUM_PAYLOAD_INVALID', message, { cause })
+  }
 }
 
 /** @throws `PAYLOAD_INVALID` for bytes that are not CBOR or exceed the limits. */
@@ -45,39 +46,6 @@ export function decodePayload(bytes: Uint8Array, cbor: boolean): unknown {
 
 function invalid(message: string): NodosumError {
   return new NodosumError('ERR_NODOSUM_PAYLOAD_INVALID', message)
-}
-
-/** Walks the value before encoding: cbor-x would write what cannot be read back. */
-function checkPlain(value: unknown, path: string): void {
-  let items = 0
-  const walk = (current: unknown, at: string, depth: number): void => {
-    if (++items > payloadItemsMax) throw invalid(`${path} has over ${payloadItemsMax} values`)
-    switch (typeof current) {
-      case 'function':
-      case 'symbol':
-        throw invalid(`${at} is a ${typeof current}; send plain data`)
-      case 'object':
-        break
-      default:
-        return
-    }
-    if (current === null || current instanceof Uint8Array || current instanceof Date) return
-    if (depth >= payloadDepthMax) throw invalid(`${at} is nested deeper than ${payloadDepthMax}`)
-    if (Array.isArray(current)) {
-      for (let index = 0; index < current.length; index++) {
-        walk(current[index], `${at}[${index}]`, depth + 1)
-      }
-      return
-    }
-    if (current instanceof Map || current instanceof Set) {
-      throw invalid(`${at} is a ${current.constructor.name}; send an object or an array`)
-    }
-    for (const key of Object.keys(current)) {
-      if (forbiddenKeys.has(key)) throw invalid(`${at} has the key ${key}, which is refused`)
-      walk((current as Record<string, unknown>)[key], `${at}.${key}`, depth + 1)
-    }
-  }
-  walk(value, path, 0)
 }
 
 /**
@@ -129,7 +97,9 @@ function checkCbor(bytes: Uint8Array): void {
       case 6:
         // Dates (0, 1), big integers (2, 3), typed arrays as cbor-x writes them are not needed.
         if (value > 3) throw invalid(`the payload uses CBOR tag ${value}`)
-        item(depth + 1, false)
+        // What is tagged is one value and no level of its own; so it holds no levels either.
+        if ([4, 5, 6].includes((bytes[at] ?? 0) >> 5)) throw invalid('the payload is not CBOR')
+        item(depth, false)
         return
       default:
         return

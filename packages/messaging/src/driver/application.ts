@@ -7,36 +7,42 @@ import {
   parseNodeId,
   parseStreamName,
 } from '@nodosum/kernel'
+import { checkFunction } from '@nodosum/kernel/options'
 import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { encodeHeaders, keyBytesMax } from '../wire/message-frames.ts'
+import { encodeHeaders } from '../wire/message-frames.ts'
+import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
-import { keyBytes } from './outbound-messages.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
 import type { RequestCall } from './request-call.ts'
 
 /** How one copy of a broadcast ended. */
 export type Outcome =
   | { readonly status: 'accepted' | 'delivered' }
-  | { readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'; readonly code: string }
+  | {
+      readonly status: 'refused' | 'rejected' | 'expired' | 'unknown'
+      readonly code: string
+      /** The same code with its words and its cause. */
+      readonly error: NodosumError
+    }
 
 export interface SendOptions {
-  readonly confirm?: 'accepted' | 'received' | 'handled'
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface BroadcastOptions extends SendOptions {
-  readonly includeSelf?: boolean
+  readonly includeSelf?: boolean | undefined
 }
 
 export interface RequestOptions {
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-  readonly idempotent?: boolean
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly idempotent?: boolean | undefined
 }
 
 /** What an application needs of the node around it. */
@@ -73,16 +79,18 @@ export class Lane {
    * Sends to a node, to each of several, or to whom a rule names. Resolves as `confirm` says.
    *
    * @throws `NO_TARGET`, `PEER_UNKNOWN`, `BACKPRESSURE`, `NOT_CONNECTED`, `LIMIT_PENDING`,
-   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`; with a confirmation also
-   *   `DELIVERY_UNKNOWN` and what the receiver answered. Of several nodes: the first failure,
-   *   with all failed nodes in `details.failed`.
+   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
+   *   list among them, or an option that is wrong; with a confirmation also `DELIVERY_UNKNOWN` and
+   *   what the receiver answered. Of several nodes: the first failure, with all failed nodes in
+   *   `details.failed`.
    */
-  async send(to: Target, payload: unknown, options: SendOptions = {}): Promise<void> {
+  async send(to: Target, payload: unknown, options?: SendOptions): Promise<void> {
+    checkSend(to, options)
     const encoded = encodePayload(payload)
     const settings = {
-      confirm: options.confirm ?? 'accepted',
-      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
-      signal: options.signal,
+      confirm: options?.confirm ?? 'accepted',
+      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options?.signal,
     } as const
     if (typeof to === 'string') return this.#peer(to).send(encoded, null, settings)
     if ('kind' in to) {
@@ -95,7 +103,8 @@ export class Lane {
     const failed = to.filter((_, index) => results[index]?.status === 'rejected')
     const first = results.find((result) => result.status === 'rejected')
     if (first === undefined) return
-    const message = `not sent to ${failed.length} of ${to.length} nodes: ${failed.join(', ')}`
+    const count = `${failed.length} of ${to.length} nodes (${failed.join(', ')})`
+    const message = `not sent to ${count}; the first because: ${(first.reason as Error).message}`
     throw new NodosumError(codeOf(first.reason), message, {
       cause: first.reason,
       details: { failed },
@@ -108,7 +117,7 @@ export class Lane {
    * @throws `PAYLOAD_INVALID`, and `CONFIG_INVALID` for what is not a node id.
    */
   trySend(to: string, payload: unknown): 'accepted' | ErrorCode {
-    const lane = this.#peers.get(to) ?? this.#peer(to)
+    const lane = this.#peers.get(to) ?? this.#checkedPeer(to)
     return lane.trySend(
       payload instanceof Uint8Array ? { bytes: payload, cbor: false } : encodePayload(payload),
     )
@@ -120,36 +129,41 @@ export class Lane {
    */
   async broadcast(
     payload: unknown,
-    options: BroadcastOptions = {},
+    options?: BroadcastOptions,
   ): Promise<ReadonlyMap<string, Outcome>> {
+    checkBroadcast(options)
     const encoded = encodePayload(payload)
     const targets = this.host
       .candidates(this.applicationId)
-      .filter((node) => options.includeSelf === true || node !== this.host.self)
-    const confirm = options.confirm ?? 'accepted'
+      .filter((node) => options?.includeSelf === true || node !== this.host.self)
+    const confirm = options?.confirm ?? 'accepted'
     const settings = {
       confirm,
-      timeoutMs: options.timeoutMs ?? this.host.options.sendTimeoutMs,
-      signal: options.signal,
+      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      signal: options?.signal,
     }
     const outcomes = await Promise.all(
       targets.map(async (node): Promise<[string, Outcome]> => {
         if (confirm === 'accepted') {
-          const result = this.#peer(node).trySend(encoded)
-          return [
-            node,
-            result === 'accepted' ? { status: result } : { status: 'refused', code: result },
-          ]
+          const lane = this.#peer(node)
+          const code = lane.trySend(encoded)
+          if (code === 'accepted') return [node, { status: code }]
+          return [node, { status: 'refused', code, error: lane.explain(code, encoded) }]
         }
         try {
           await this.#peer(node).send(encoded, null, settings)
           return [node, { status: 'delivered' }]
         } catch (error) {
-          return [node, outcomeOf(codeOf(error))]
+          return [node, outcomeOf(error as NodosumError)]
         }
       }),
     )
     return new Map(outcomes)
+  }
+
+  /** Short, for logs. */
+  toString(): string {
+    return `Lane { application: '${this.applicationId}', name: '${this.name}' }`
   }
 
   /** A session ended; what waits looks for the next one. */
@@ -160,6 +174,11 @@ export class Lane {
   closeAll(error: NodosumError): void {
     for (const lane of this.#peers.values()) lane.close(error)
     this.#peers.clear()
+  }
+
+  #checkedPeer(to: unknown): PeerLane {
+    checkNode('trySend(to, payload)', to)
+    return this.#peer(to as string)
   }
 
   #peer(to: string): PeerLane {
@@ -202,15 +221,27 @@ export class Application extends Lane {
     this.#lanes = new BoundedMap(host.options.lanesMax)
   }
 
-  /** Handles messages to this application; a later call replaces the handler. */
+  /**
+   * Handles messages to this application on this node, for as long as the node lives.
+   *
+   * @throws `CONFIG_INVALID` for what is no function, and when there is a handler already
+   */
   onMessage(handler: MessageHandler): this {
+    checkFunction('onMessage(handler)', handler, 'which is given payload and context')
+    if (this.#handlers.onMessage !== null) throw handledAlready(this.id, 'onMessage')
     this.#handlers.onMessage = handler
     this.host.registered()
     return this
   }
 
-  /** Answers requests to this application; a later call replaces the handler. */
+  /**
+   * Answers requests to this application on this node, for as long as the node lives.
+   *
+   * @throws `CONFIG_INVALID` for what is no function, and when there is a handler already
+   */
   onRequest(handler: RequestHandler): this {
+    checkFunction('onRequest(handler)', handler, 'which returns the reply or a promise of it')
+    if (this.#handlers.onRequest !== null) throw handledAlready(this.id, 'onRequest')
     this.#handlers.onRequest = handler
     this.host.registered()
     return this
@@ -224,18 +255,12 @@ export class Application extends Lane {
   /**
    * Resolves with the reply or rejects with exactly one coded error. Sent again, within
    * `timeoutMs`, after refusals that say that the handler did not run; with `idempotent` also
-   * after an unknown outcome.
+   * after an unknown outcome. Of a list of nodes each attempt asks one, at random among those
+   * that are there.
    */
-  request(to: Target, payload: unknown, options: RequestOptions = {}): Promise<unknown> {
-    return this.host.request({
-      application: this.id,
-      counters: this.counters,
-      to,
-      payload,
-      timeoutMs: options.timeoutMs ?? this.host.options.requestTimeoutMs,
-      signal: options.signal,
-      idempotent: options.idempotent === true,
-    })
+  request(to: Target, payload: unknown, options?: RequestOptions): Promise<unknown> {
+    const { id: application, counters } = this
+    return this.host.request({ application, counters, to, payload, options })
   }
 
   /** Ids of alive, non-draining members that run this application, self included, sorted. */
@@ -257,6 +282,10 @@ export class Application extends Lane {
     return lane
   }
 
+  override toString(): string {
+    return `Application { id: '${this.id}' }`
+  }
+
   override sessionLost(peer: NodeId): void {
     super.sessionLost(peer)
     for (const lane of this.#lanes.values()) lane.sessionLost(peer)
@@ -268,6 +297,14 @@ export class Application extends Lane {
   }
 }
 
+// console.log of an endpoint would show the node behind it, down to its sockets.
+const inspect = Symbol.for('nodejs.util.inspect.custom')
+Object.defineProperty(Lane.prototype, inspect, {
+  value(this: Lane): string {
+    return this.toString()
+  },
+})
+
 /** Looks a rule up in the present view. */
 export function resolveRule(
   rule: { kind: 'any' | 'owner'; key: string | null },
@@ -275,10 +312,6 @@ export function resolveRule(
   host: Pick<ApplicationHost, 'candidates' | 'owner' | 'any'>,
 ): { node: NodeId; headers: Uint8Array | null } {
   const { key } = rule
-  if (rule.kind === 'owner' && (key === null || keyBytes(key) > keyBytesMax)) {
-    const message = `the key of ownerOf has to be a string of at most ${keyBytesMax} bytes`
-    throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
-  }
   const node =
     rule.kind === 'owner' && key !== null
       ? host.owner(application, key)
@@ -289,20 +322,29 @@ export function resolveRule(
   return { node, headers: key === null ? null : encodeHeaders(key) }
 }
 
-function outcomeOf(code: ErrorCode): Outcome {
+/** Two handlers would be two modules under one name; the first would wait for nothing. */
+function handledAlready(id: ApplicationId, call: 'onMessage' | 'onRequest'): NodosumError {
+  const message =
+    `${call}(handler): application ${id} has a handler already on this node and is given one ` +
+    'only: choose inside it by the payload, or use another application id'
+  return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+}
+
+function outcomeOf(error: NodosumError): Outcome {
+  const { code } = error
   switch (code) {
     case 'ERR_NODOSUM_REMOTE_ERROR':
       // Its handler ran, and threw.
       return { status: 'delivered' }
     case 'ERR_NODOSUM_DELIVERY_UNKNOWN':
     case 'ERR_NODOSUM_CANCELLED':
-      return { status: 'unknown', code }
+      return { status: 'unknown', code, error }
     case 'ERR_NODOSUM_NO_HANDLER':
     case 'ERR_NODOSUM_PEER_DRAINING':
     case 'ERR_NODOSUM_NOT_OWNER':
     case 'ERR_NODOSUM_PAYLOAD_INVALID':
-      return { status: 'rejected', code }
+      return { status: 'rejected', code, error }
     default:
-      return { status: 'refused', code }
+      return { status: 'refused', code, error }
   }
 }

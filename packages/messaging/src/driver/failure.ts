@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCatalog, isNodosumError, NodosumError } from '@nodosum/kernel'
-import type { Failure } from '../wire/message-frames.ts'
+import { envelopeBytesMax, type Failure } from '../wire/message-frames.ts'
 
 /** A refusal by this node, as it travels. */
 export function refusal(code: ErrorCode, message: string): Failure {
@@ -42,6 +42,48 @@ export function errorOf(failure: Failure, peer: string): NodosumError {
       remoteCode: failure.remoteCode,
     },
   })
+}
+
+/** Whether a payload and the headers before it are more than one frame may hold. */
+export function isTooLarge(payloadBytes: number, headerBytes: number, bytesMax: number): boolean {
+  return payloadBytes + headerBytes + envelopeBytesMax > bytesMax
+}
+
+/** @param what whose payload it is, such as `the message to b` */
+export function tooLarge(
+  what: string,
+  payloadBytes: number,
+  headerBytes: number,
+  bytesMax: number,
+): NodosumError {
+  const limit = Math.max(0, bytesMax - envelopeBytesMax - headerBytes)
+  const message =
+    `${what} has ${payloadBytes} bytes, over the limit of ${limit}: send it in parts, or raise ` +
+    `layers.streams.messageBytesMax, which is ${bytesMax} here, on every node`
+  const details = { bytes: payloadBytes, bytesMax: limit }
+  return new NodosumError('ERR_NODOSUM_MESSAGE_TOO_LARGE', message, { details })
+}
+
+/**
+ * What lies behind an error: the first in its chain of causes that says more than that there is
+ * no session. Null when nothing does.
+ */
+export function reasonOf(error: unknown): NodosumError | null {
+  let each = error
+  // A chain that somebody closed to a ring has no end.
+  for (let depth = 0; depth < 16 && isNodosumError(each); depth++) {
+    if (each.code !== 'ERR_NODOSUM_NOT_CONNECTED') return each
+    each = each.cause
+  }
+  return null
+}
+
+/** There is no session, and why: the last failure to get one, if there was any. */
+export function notConnected(message: string, last: unknown): NodosumError {
+  const reason = reasonOf(last)
+  const text = reason === null ? message : `${message}: ${reason.code}: ${reason.message}`
+  const cause = reason ?? last ?? undefined
+  return new NodosumError('ERR_NODOSUM_NOT_CONNECTED', text, { cause })
 }
 
 /** A code for an outcome, whatever was thrown. */

@@ -1,9 +1,9 @@
-import { BoundedMap, ByteReader, NodosumError, type Scheduler } from '@nodosum/kernel'
+import { BoundedMap, ByteReader, type Scheduler } from '@nodosum/kernel'
 import { decodePayload, encodePayload } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
 import { decodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
-import { handlerFailure, refusal } from './failure.ts'
+import { handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
 import { HandlerContext, type Handlers, isThenable } from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
 
@@ -138,11 +138,10 @@ export class InboundRequests {
   #reply(sequence: number, value: unknown): void {
     let failure: Failure | null = null
     try {
-      const { bytes, cbor } = encodePayload(value)
-      if (bytes.length + 64 > this.#bytesMax) {
-        const message = `the reply has ${bytes.length} bytes, the limit is ${this.#bytesMax - 64}`
+      const { bytes, cbor } = encodePayload(value, 'reply')
+      if (isTooLarge(bytes.length, 0, this.#bytesMax)) {
         // The handler has run: this is its failure, no refusal.
-        failure = handlerFailure(new NodosumError('ERR_NODOSUM_MESSAGE_TOO_LARGE', message))
+        failure = handlerFailure(tooLarge('the reply', bytes.length, 0, this.#bytesMax))
       } else this.#control.reply(this.#lane.stream, sequence, cbor, bytes)
     } catch (error) {
       failure = handlerFailure(error)

@@ -3,7 +3,7 @@ import type { EncodedPayload } from '../adapters/cbor-payload.ts'
 import { type DeliveryCounters, LaneLedger } from '../core/delivery-ledger.ts'
 import type { OutgoingLane, Session } from '../ports.ts'
 import { encodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
-import { errorOf } from './failure.ts'
+import { errorOf, isTooLarge, tooLarge } from './failure.ts'
 
 /** Hears how a message ended whose caller asked for a confirmation. */
 export interface Confirmation {
@@ -79,8 +79,11 @@ export class OutboundMessages {
     const { lane } = this
     if (lane.closed) return 'ERR_NODOSUM_NOT_CONNECTED'
     const { bytes, cbor } = payload
-    const length = 1 + (headers === null ? 0 : headers.length) + bytes.length
-    if (length > this.#bytesMax) return 'ERR_NODOSUM_MESSAGE_TOO_LARGE'
+    const headerLength = headers === null ? 0 : headers.length
+    const length = 1 + headerLength + bytes.length
+    if (isTooLarge(bytes.length, headerLength, this.#bytesMax)) {
+      return 'ERR_NODOSUM_MESSAGE_TOO_LARGE'
+    }
     if (this.#ledger.inFlight >= this.#inFlightMax || !lane.hasRoom(length)) {
       return 'ERR_NODOSUM_BACKPRESSURE'
     }
@@ -102,6 +105,12 @@ export class OutboundMessages {
       else this.#started.offer({ sequence, confirmation })
     }
     return 'accepted'
+  }
+
+  /** What is wrong with a message that `offer` calls too large. */
+  tooLarge(payload: EncodedPayload, headers: Uint8Array | null): NodosumError {
+    const what = `the message to ${this.#session.peer}`
+    return tooLarge(what, payload.bytes.length, headers?.length ?? 0, this.#bytesMax)
   }
 
   /** STARTED: the handlers of everything up to `sequence` have started. */

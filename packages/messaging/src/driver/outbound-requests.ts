@@ -10,7 +10,7 @@ import { decodePayload, type EncodedPayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { OutgoingLane, Session } from '../ports.ts'
 import { envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
-import { errorOf } from './failure.ts'
+import { errorOf, isTooLarge, tooLarge } from './failure.ts'
 
 interface Pending {
   readonly resolve: (reply: unknown) => void
@@ -75,9 +75,9 @@ export class OutboundRequests {
       if (lane.closed) {
         return reject(new NodosumError('ERR_NODOSUM_NOT_CONNECTED', `no session to ${peer}`))
       }
-      if (length > this.#bytesMax) {
-        const message = `${length} bytes are over the limit of ${this.#bytesMax}`
-        return reject(new NodosumError('ERR_NODOSUM_MESSAGE_TOO_LARGE', message))
+      if (isTooLarge(bytes.length, headerLength, this.#bytesMax)) {
+        const what = `the request to ${peer}`
+        return reject(tooLarge(what, bytes.length, headerLength, this.#bytesMax))
       }
       if (this.#pending.isFull) {
         const message = `${this.#pending.max} requests to ${peer} wait (pendingRequestsMax)`

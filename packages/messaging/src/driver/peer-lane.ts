@@ -8,6 +8,7 @@ import {
   type TimerHandle,
 } from '@nodosum/kernel'
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
+import { notConnected } from './failure.ts'
 import type { Confirmation, OutboundMessages } from './outbound-messages.ts'
 
 export interface SendSettings {
@@ -75,6 +76,21 @@ export class PeerLane {
     }
     if (result !== 'accepted') this.#host.refused()
     return result
+  }
+
+  /** The error behind a code with which `trySend` has just refused a payload. */
+  explain(code: ErrorCode, payload: EncodedPayload): NodosumError {
+    switch (code) {
+      case 'ERR_NODOSUM_NOT_CONNECTED':
+        return notConnected(`there is no session to ${this.peer} yet`, this.#lastError)
+      case 'ERR_NODOSUM_MESSAGE_TOO_LARGE':
+        if (this.#out !== null) return this.#out.tooLarge(payload, null)
+        break
+      case 'ERR_NODOSUM_BACKPRESSURE':
+        return new NodosumError(code, `no room for a message to ${this.peer}`)
+    }
+    const problem = this.#host.problem(this.peer)
+    return problem ?? new NodosumError(code, `a message to ${this.peer} was refused`)
   }
 
   /** Settles as `SendSettings.confirm` says; waits for room and for a session. */
@@ -145,9 +161,7 @@ export class PeerLane {
       return new NodosumError('ERR_NODOSUM_DELIVERY_UNKNOWN', message)
     }
     if (this.#out === null) {
-      const message = `no session to ${this.peer} within ${timeoutMs} ms`
-      const cause = this.#lastError ?? undefined
-      return new NodosumError('ERR_NODOSUM_NOT_CONNECTED', message, { cause })
+      return notConnected(`no session to ${this.peer} within ${timeoutMs} ms`, this.#lastError)
     }
     const message = `no room for a message to ${this.peer} within ${timeoutMs} ms`
     return new NodosumError('ERR_NODOSUM_BACKPRESSURE', message)
@@ -172,7 +186,7 @@ export class PeerLane {
     if (result === 'ERR_NODOSUM_BACKPRESSURE' || result === 'ERR_NODOSUM_NOT_CONNECTED') {
       return false
     }
-    waiting.settle(new NodosumError(result, `the message to ${this.peer} is too large`))
+    waiting.settle(out.tooLarge(waiting.payload, waiting.headers))
     return true
   }
 

@@ -12,7 +12,9 @@ import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { type ApplicationHost, resolveRule } from './application.ts'
+import { type ApplicationHost, type RequestOptions, resolveRule } from './application.ts'
+import { checkRequest } from './call-checks.ts'
+import { notConnected, reasonOf } from './failure.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
 
 /** One request of an application, however many attempts it takes. */
@@ -21,9 +23,7 @@ export interface RequestCall {
   readonly counters: DeliveryCounters
   readonly to: Target
   readonly payload: unknown
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-  readonly idempotent: boolean
+  readonly options: RequestOptions | undefined
 }
 
 /** What a request needs of the node around it. */
@@ -57,6 +57,7 @@ const idempotentAttempts = 3
 
 /** Sends a request until it has an answer, its time is over, or trying again would be wrong. */
 export async function performRequest(call: RequestCall, host: RequestHost): Promise<unknown> {
+  checkRequest(call.to, call.options)
   const acceptance = { accepted: false }
   try {
     return await tryRequest(call, host, acceptance)
@@ -72,23 +73,27 @@ async function tryRequest(
   acceptance: { accepted: boolean },
 ): Promise<unknown> {
   const payload = encodePayload(call.payload)
-  const untilMs = host.scheduler.nowMs() + call.timeoutMs
-  const { retryBaseMs, retryMaxMs } = host.options
+  const { retryBaseMs, retryMaxMs, requestTimeoutMs } = host.options
+  const timeoutMs = call.options?.timeoutMs ?? requestTimeoutMs
+  const idempotent = call.options?.idempotent === true
+  const signal = call.options?.signal
+  const untilMs = host.scheduler.nowMs() + timeoutMs
+  let reason: NodosumError | null = null
   const asked: NodeId[] = []
   for (let attempt = 0; ; attempt++) {
-    if (call.signal?.aborted) throw cancelled()
+    if (signal?.aborted) throw cancelled()
     let error: unknown
     let sentMs: number | null = null
     try {
       const { node, headers } = targetOf(call, host)
       const leftMs = untilMs - host.scheduler.nowMs()
-      const attemptMs = call.idempotent
-        ? Math.min(leftMs, Math.max(call.timeoutMs / idempotentAttempts, retryBaseMs))
+      const attemptMs = idempotent
+        ? Math.min(leftMs, Math.max(timeoutMs / idempotentAttempts, retryBaseMs))
         : leftMs
-      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, call.signal)
+      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, signal)
       const before = call.counters.accepted
       sentMs = host.scheduler.nowMs()
-      const reply = lane.request(payload, headers, Math.max(1, attemptMs), call.signal)
+      const reply = lane.request(payload, headers, Math.max(1, attemptMs), signal)
       if (call.counters.accepted > before) {
         acceptance.accepted = true
         asked.push(node)
@@ -98,17 +103,25 @@ async function tryRequest(
       error = thrown
     }
     const code = isNodosumError(error) ? error.code : ''
-    const again = neverRan.has(code) || (call.idempotent && ambiguous.has(code))
+    const again = neverRan.has(code) || (idempotent && ambiguous.has(code))
     const nowMs = host.scheduler.nowMs()
     const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
+    reason = reasonOf(error) ?? reason
     // An attempt whose answer cannot come in time would turn a clear refusal into an open question.
     const answerMs = neverRan.has(code) ? nowMs - (sentMs ?? nowMs) : 0
     const enoughMs = Math.max(retryBaseMs, 2 * answerMs)
     if (!again || untilMs - nowMs - waitMs < enoughMs) {
-      throw code === 'ERR_NODOSUM_REQUEST_TIMEOUT' ? late(call.timeoutMs, asked, error) : error
+      if (code === 'ERR_NODOSUM_REQUEST_TIMEOUT') throw late(timeoutMs, asked, error)
+      throw explained(error, reason)
     }
-    await sleep(waitMs, host.scheduler, call.signal)
+    await sleep(waitMs, host.scheduler, signal)
   }
+}
+
+/** An error that says no more than that there is no session, with why the last attempt had none. */
+function explained(error: unknown, reason: NodosumError | null): unknown {
+  const isBare = isNodosumError(error, 'ERR_NODOSUM_NOT_CONNECTED') && error.cause === undefined
+  return isBare && reason !== null ? notConnected(error.message, reason) : error
 }
 
 function targetOf(
@@ -121,9 +134,9 @@ function targetOf(
   const present = nodes.filter((node) => host.problem(node) === null)
   const node = host.any(present)
   if (node !== undefined) return { node, headers: null }
-  const first = nodes[0]
+  const [first] = nodes
   const problem = first === undefined ? null : host.problem(first)
-  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'the list of nodes is empty')
+  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
 }
 
 /** Gives up waiting for a session when the request's time is over. */

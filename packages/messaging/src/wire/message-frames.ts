@@ -33,6 +33,12 @@ export const envelopeBit = {
 /** Tags of header entries; a receiver skips those it does not know. */
 export const headerTag = { key: 1 } as const
 
+/**
+ * What every message, request and reply keeps free of `messageBytesMax` for what is around its
+ * payload, so that what fits as one fits as any.
+ */
+export const envelopeBytesMax = 64
+
 /** Longest routing key in UTF-8. */
 export const keyBytesMax = 1_024
 

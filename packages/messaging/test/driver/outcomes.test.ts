@@ -213,7 +213,11 @@ describe('broadcast', () => {
     cluster.wire.roomBytes = 50
     while (a.orders.trySend('b', new Uint8Array(10)) === 'accepted');
     const outcomes = await a.orders.broadcast(new Uint8Array(10))
-    expect(outcomes.get('b')).toEqual({ status: 'refused', code: 'ERR_NODOSUM_BACKPRESSURE' })
+    expect(outcomes.get('b')).toMatchObject({
+      status: 'refused',
+      code: 'ERR_NODOSUM_BACKPRESSURE',
+      error: { code: 'ERR_NODOSUM_BACKPRESSURE' },
+    })
     expect(outcomes.get('c')).toEqual({ status: 'accepted' })
   })
 
@@ -228,10 +232,15 @@ describe('broadcast', () => {
     const outcomes = a.orders.broadcast(1, { confirm: 'handled' })
     await until(() => d.counts.received === 1)
     cluster.cut(a, d)
-    expect(Object.fromEntries(await outcomes)).toEqual({
+    const [noHandler, unknown] = ['ERR_NODOSUM_NO_HANDLER', 'ERR_NODOSUM_DELIVERY_UNKNOWN']
+    expect(Object.fromEntries(await outcomes)).toMatchObject({
       b: { status: 'delivered' },
-      c: { status: 'rejected', code: 'ERR_NODOSUM_NO_HANDLER' },
-      d: { status: 'unknown', code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' },
+      c: { status: 'rejected', code: noHandler, error: { code: noHandler } },
+      d: {
+        status: 'unknown',
+        code: unknown,
+        error: { code: unknown, cause: { code: 'ERR_NODOSUM_CONNECTION_LOST' } },
+      },
     })
   })
 })

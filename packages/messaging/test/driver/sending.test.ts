@@ -86,6 +86,9 @@ describe('send', () => {
     const some = a.orders.send(['b', 'nobody'], 1)
     await expect(some).rejects.toMatchObject({
       code: 'ERR_NODOSUM_PEER_UNKNOWN',
+      message:
+        'not sent to 1 of 2 nodes (nobody); ' +
+        'the first because: no living member of the cluster is called nobody',
       details: { failed: ['nobody'] },
     })
   })

@@ -65,7 +65,7 @@ export class PeerBreaker {
     return new NodosumError(
       'ERR_NODOSUM_NOT_CONNECTED',
       `${this.#peer} could not be reached ${this.#failures} times ` +
-        `(last: ${last?.message ?? 'unknown'}); the next dial is possible in ${retryInMs} ms`,
+        `(last: ${last === null ? 'unknown' : `${last.code}: ${last.message}`}); the next dial is possible in ${retryInMs} ms`,
       {
         cause: last ?? undefined,
         details: { peer: this.#peer, lastError: last?.code ?? null, retryInMs },

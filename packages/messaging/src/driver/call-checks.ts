@@ -1,0 +1,109 @@
+import { NodosumError, parseNodeId } from '@nodosum/kernel'
+import {
+  type CallOptions,
+  callChoice,
+  callDuration,
+  callFlag,
+  callSignal,
+  checkCallOptions,
+  described,
+} from '@nodosum/kernel/options'
+import { keyBytesMax } from '../wire/message-frames.ts'
+import type { BroadcastOptions, RequestOptions, SendOptions } from './application.ts'
+import { keyBytes } from './outbound-messages.ts'
+
+const calls = {
+  send: 'send(to, payload, options)',
+  request: 'request(to, payload, options)',
+  broadcast: 'broadcast(payload, options)',
+} as const
+
+const sendKnown: CallOptions = new Map([
+  ['confirm', callChoice('accepted', 'received', 'handled')],
+  ['timeoutMs', callDuration(1)],
+  ['signal', callSignal],
+])
+const broadcastKnown: CallOptions = new Map([...sendKnown, ['includeSelf', callFlag]])
+const requestKnown: CallOptions = new Map([
+  ['timeoutMs', callDuration(1)],
+  ['signal', callSignal],
+  ['idempotent', callFlag],
+])
+
+/** @throws `CONFIG_INVALID` for a target or an option that is wrong */
+export function checkSend(to: unknown, options: SendOptions | undefined): void {
+  if (options !== undefined) checkCallOptions(calls.send, options, sendKnown)
+  checkTarget(calls.send, to)
+}
+
+/** @throws `CONFIG_INVALID` for a target or an option that is wrong */
+export function checkRequest(to: unknown, options: RequestOptions | undefined): void {
+  if (options !== undefined) checkCallOptions(calls.request, options, requestKnown)
+  checkTarget(calls.request, to)
+}
+
+/** @throws `CONFIG_INVALID` for an option that is wrong */
+export function checkBroadcast(options: BroadcastOptions | undefined): void {
+  if (options !== undefined) checkCallOptions(calls.broadcast, options, broadcastKnown)
+}
+
+/** @throws `CONFIG_INVALID` for what is no single node id */
+export function checkNode(call: string, to: unknown): void {
+  if (typeof to === 'string') parseNodeId(to, 'to')
+  else if (Array.isArray(to) || isRule(to)) {
+    throw invalid(`${call} takes one node id as to, not ${described(to)}: use send for others`)
+  } else throw notATarget(call, 'to', to)
+}
+
+function checkTarget(call: string, to: unknown): void {
+  // Looked up, and parsed where it is not known yet.
+  if (typeof to === 'string') return
+  if (Array.isArray(to)) {
+    if (to.length === 0) {
+      throw invalid(`${call} got an empty list as to: nobody would be asked. Check it before`)
+    }
+    for (const [index, node] of to.entries()) {
+      if (typeof node !== 'string') throw notATarget(call, `to[${index}]`, node)
+      parseNodeId(node, `to[${index}]`)
+    }
+    return
+  }
+  if (!isRule(to)) throw notATarget(call, 'to', to)
+  const { kind, key } = to
+  if (kind === 'any') return
+  if (kind !== 'owner') throw invalid(`${call}: to.kind takes 'any' or 'owner'`)
+  if (typeof key !== 'string' || keyBytes(key) > keyBytesMax) {
+    const got = typeof key === 'string' ? `${keyBytes(key)} bytes` : described(key)
+    const rule = `a string of at most ${keyBytesMax} bytes`
+    throw invalid(`${call}: the key of ownerOf has to be ${rule}, not ${got}`)
+  }
+}
+
+function isRule(to: unknown): to is { kind: unknown; key: unknown } {
+  return typeof to === 'object' && to !== null && 'kind' in to
+}
+
+function notATarget(call: string, where: string, value: unknown): NodosumError {
+  return invalid(`${call}: ${where} ${mistake(value)}`)
+}
+
+const targets = "a node id, a list of node ids, anyNode() or ownerOf('key')"
+
+/** What was probably meant. */
+function mistake(value: unknown): string {
+  if (typeof value === 'function') {
+    const example = value.name === 'ownerOf' ? "ownerOf('key')" : `${value.name || 'it'}()`
+    return `is a function: call it, ${example}`
+  }
+  if (typeof value === 'object' && value !== null) {
+    const { nodeId, id } = value as { nodeId?: unknown; id?: unknown }
+    if (typeof nodeId === 'string') return 'is a member: pass its nodeId'
+    if (typeof id === 'string') return 'is an object with an id: pass the id'
+    if (value instanceof Promise) return 'is a Promise: await it first'
+  }
+  return `is ${described(value)}; it takes ${targets}`
+}
+
+function invalid(message: string): NodosumError {
+  return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+}
