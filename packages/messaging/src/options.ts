@@ -14,6 +14,7 @@ export interface MessagingOptions {
   readonly requestTimeoutMs: number
   readonly retryBaseMs: number
   readonly retryMaxMs: number
+  readonly flushTimeoutMs: number
 }
 
 /** Every limit and time of messaging. */
@@ -90,6 +91,13 @@ export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
       min: 1,
       max: 60_000,
       description: 'Longest wait before a further attempt.',
+    }),
+    flushTimeoutMs: duration({
+      default: 2_000,
+      min: 0,
+      max: 60_000,
+      description:
+        'How long a node that closes waits until the messages that it accepted have reached their handlers. What is not confirmed by then ends as unknown.',
     }),
   }),
 })

@@ -175,7 +175,17 @@ export interface Node {
   reloadCertificates(identity?: IdentityOptions): Promise<void>
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
   drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainReport>
+  /**
+   * Refuses new sends, hands over every message that was accepted, leaves the cluster and closes.
+   *
+   * It only flushes: it waits until the handlers of those messages have started at their receivers,
+   * at most `layers.messaging.flushTimeoutMs` (2 s unless told), and for no handler of its own. What
+   * is not confirmed by then ends as unknown, and listeners of `undelivered` hear of it; requests
+   * without a reply reject with `DELIVERY_UNKNOWN`. To finish what runs, `drain` first. Never
+   * rejects; idempotent. `await using` closes, too.
+   */
   close(): Promise<void>
+  /** Resolves when the node is closed, also by a fatal failure. */
   readonly closed: Promise<CloseReason>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -155,7 +155,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     options: config.layers.messaging,
     messageBytesMax: config.layers.streams.messageBytesMax,
   })
-  undo.add(async () => messaging.close())
+  undo.add(() => messaging.close())
 
   const open = (peer: NodeId): void => {
     sessions.ensure(peer).catch((error: unknown) => {
@@ -169,6 +169,13 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    // The verdict ends no session, but it is reason to ask for a sign of life.
+    if (kind === 'failed') pool.probe(member.nodeId)
+    if (kind === 'joined' || kind === 'restarted') {
+      // Dials that the process before did not answer say nothing of this one.
+      pool.forget(member.nodeId)
+      sessions.rumourOfRestart(member.nodeId, member.bootId as BootId)
+    }
     // A full mesh: the lower id of each pair opens the session; the other opens it if it needs to.
     const arrived = kind === 'joined' || kind === 'restarted' || kind === 'alive'
     if (!arrived || nodeId >= member.nodeId) return

@@ -78,6 +78,60 @@ describe('closing', () => {
     await a.close()
   })
 
+  it('hands over what was accepted, on every lane and to itself', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    const heard: unknown[] = []
+    for (const node of [a, b]) node.application('work').onMessage((each) => void heard.push(each))
+    const work = a.application('work')
+    await until(() => work.nodes().length === 2)
+    const undelivered: unknown[] = []
+    a.on('undelivered', (message) => undelivered.push(message))
+    const sent: string[] = []
+    for (let number = 0; number < 500; number++) {
+      const [to, lane] = [
+        number % 50 === 0 ? 'a' : 'b',
+        number % 3 === 0 ? work.lane('audit') : work,
+      ]
+      // Larger than what the transport takes at once.
+      const payload = `${number}`.padEnd(2_000, '.')
+      sent.push(payload)
+      await lane.send(to, payload)
+    }
+    await a.close()
+    expect(heard.toSorted()).toEqual(sent.toSorted())
+    const { accepted, delivered, inFlight } = a.metrics().applications.work ?? {}
+    expect({ accepted, delivered, inFlight }).toEqual({
+      accepted: 500,
+      delivered: 500,
+      inFlight: 0,
+    })
+    expect(undelivered).toEqual([])
+  })
+
+  it('says what it could not hand over in time', async () => {
+    const developmentDirectory = scratch()
+    const shared = { profile: 'development', developmentDirectory } as const
+    const [a, b] = await Promise.all([
+      startNode({ nodeId: 'a', ...shared, layers: { messaging: { flushTimeoutMs: 200 } } }),
+      startNode({ nodeId: 'b', ...shared, layers: { messaging: { handlerConcurrencyMax: 1 } } }),
+    ])
+    b.application('work').onMessage(() => new Promise(() => undefined))
+    const work = a.application('work')
+    await until(() => work.nodes().length === 1)
+    const undelivered: unknown[] = []
+    a.on('undelivered', ({ code }) => undelivered.push(code))
+    for (let number = 0; number < 10; number++) await work.send('b', number)
+    await a.close()
+    expect(b.metrics().applications.work?.received).toBe(1)
+    expect(a.metrics().applications.work).toMatchObject({
+      accepted: 10,
+      delivered: 1,
+      unknown: 9,
+      inFlight: 0,
+    })
+    expect(undelivered).toEqual(Array(9).fill('ERR_NODOSUM_DELIVERY_UNKNOWN'))
+  })
+
   it('works with `await using`', async () => {
     const [a] = (await startDevelopment('a')) as [Node]
     {
@@ -132,6 +186,60 @@ describe('a process with a node', () => {
 })
 
 describe('a process that is killed', () => {
+  it('and starts again at once, at the same port, takes requests at once', async () => {
+    const developmentDirectory = scratch()
+    const shared = { profile: 'development', developmentDirectory } as const
+    const a = await startNode({ nodeId: 'a', ...shared })
+    const work = a.application('work')
+    const start = (port: number): MemberProcess =>
+      startMember({ nodeId: 'b', cluster, ...shared, listen: { host: '127.0.0.1', port } })
+    const first = start(0)
+    await ready(first)
+    await until(() => work.nodes().length === 1)
+    expect(await work.request('b', 'tea')).toBe('tea')
+    const bootOfB = (): string => a.members().find(({ nodeId }) => nodeId === 'b')?.bootId ?? ''
+    const port = a.members().find(({ nodeId }) => nodeId === 'b')?.addresses[0]?.udpPort ?? 0
+    const before = bootOfB()
+    first.kill('SIGKILL')
+    await first.ended
+    const undecided = work.request('b', 'lost', { timeoutMs: 60_000 }).catch(({ code }) => code)
+    const second = start(port)
+    await ready(second)
+    await until(() => bootOfB() !== before)
+    // Less than the 10 s of silence after which a connection is given up.
+    const reply = work.request('b', 'coffee', { timeoutMs: 5_000, idempotent: true })
+    expect(await reply).toBe('coffee')
+    expect(await undecided).toBe('ERR_NODOSUM_DELIVERY_UNKNOWN')
+    expect(first.facts.concat(second.facts).filter((fact) => 'unhandled' in fact)).toEqual([])
+  }, 60_000)
+
+  it('lets go of what waits for it soon after it is found to have failed', async () => {
+    const developmentDirectory = scratch()
+    // Nothing but the verdict ends the connection before the test does.
+    const layers = {
+      pool: { stallTimeoutMs: 120_000 },
+      quic: { idleTimeoutMs: 120_000 },
+      membership: { suspicionMinMs: 1_000, suspicionMaxMultiple: 1 },
+    } as const
+    const shared = { profile: 'development', developmentDirectory, layers } as const
+    const a = await startNode({ nodeId: 'a', ...shared })
+    const work = a.application('work')
+    const b = startMember({ nodeId: 'b', cluster, ...shared, handleMs: 120_000 })
+    await ready(b)
+    await until(() => work.nodes().length === 1)
+    const codes: string[] = []
+    for (const idempotent of [false, true]) {
+      const options = { timeoutMs: 120_000, idempotent }
+      void work.request('b', idempotent, options).catch(({ code }) => codes.push(code))
+    }
+    await until(() => b.facts.filter((fact) => 'started' in fact).length === 2)
+    b.kill('SIGKILL')
+    await until(() => a.metrics().members.failed === 1)
+    await until(() => codes.length === 2, 10_000)
+    expect(codes).toContain('ERR_NODOSUM_DELIVERY_UNKNOWN')
+    expect(a.metrics().applications.work).toMatchObject({ unknown: 2, inFlight: 0 })
+  }, 60_000)
+
   it('is noticed within 15 s, and seen again when it returns', async () => {
     const developmentDirectory = scratch()
     const options = { cluster, profile: 'development', developmentDirectory }

@@ -1,4 +1,5 @@
 import {
+  type BootId,
   type NodosumError,
   newBootId,
   parseClusterName,
@@ -29,6 +30,7 @@ export interface HeardLane {
 /** A node with nothing but sessions; it keeps what it hears. */
 export class TestNode {
   readonly id: string
+  readonly bootId: BootId = newBootId(random)
   readonly table: SessionTable
   readonly sessions: Session[] = []
   readonly lanes: HeardLane[] = []
@@ -48,7 +50,7 @@ export class TestNode {
       self: {
         cluster: parseClusterName(options.cluster ?? 'test'),
         nodeId: parseNodeId(id),
-        bootId: newBootId(random),
+        bootId: this.bootId,
       },
       dial: async (peer) => {
         this.dials += 1

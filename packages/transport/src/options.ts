@@ -23,6 +23,7 @@ export interface PoolSettings {
   readonly idleTimeoutMs: number
   readonly pingMs: number
   readonly stallTimeoutMs: number
+  readonly probeTimeoutMs: number
   readonly connectionAgeMaxMs: number
   readonly connectionPacketsMax: number
   readonly replaceWithinMs: number
@@ -167,6 +168,13 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
       max: 600_000,
       description:
         'A connection on which nothing moves for this long although an answer or bytes are owed is closed and dialed again.',
+    }),
+    probeTimeoutMs: duration({
+      default: 1_000,
+      min: 100,
+      max: 60_000,
+      description:
+        'How long the connection to a peer that membership takes for failed may be silent after a ping; then it is closed, and what is under way on it ends.',
     }),
     connectionAgeMaxMs: duration({
       default: 86_400_000,

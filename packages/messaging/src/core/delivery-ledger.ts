@@ -34,15 +34,21 @@ export function inFlight(counters: DeliveryCounters): number {
 
 /**
  * What became of the messages of one lane to one process, by their sequences, which are
- * consecutive: everything up to `settled` has ended, except what is listed as rejected it was
- * delivered. So a fire-and-forget message costs no entry in any table.
+ * consecutive: everything up to `settled` has started and so was delivered, except what was
+ * rejected and what was to be confirmed only once handled. So a fire-and-forget message costs no
+ * entry in any table.
  */
 export class LaneLedger {
   /** The last accepted sequence. */
   accepted: number
-  /** Every sequence up to this one has ended. */
+  /** The handlers of every sequence up to this one have started, or never will. */
   settled: number
-  #rejectedAhead = 0
+  /** Sequences after `settled` that have ended. At most as many as are in flight. */
+  readonly #endedAhead = new Set<number>()
+  /** Sequences that end when they are handled, and have not. At most as many as are in flight. */
+  readonly #unhandled = new Set<number>()
+  /** How many of them have started. */
+  #handling = 0
   readonly #counters: DeliveryCounters
 
   constructor(counters: DeliveryCounters, firstSequence: number) {
@@ -52,18 +58,27 @@ export class LaneLedger {
   }
 
   get inFlight(): number {
-    return this.accepted - this.settled - this.#rejectedAhead
+    return this.notStarted + this.#handling
   }
 
-  accept(sequence: number): void {
+  /** Those in flight of which no handler is known to have started. */
+  get notStarted(): number {
+    return this.accepted - this.settled - this.#endedAhead.size
+  }
+
+  /** @param untilHandled whether it counts as delivered only once its handler has finished */
+  accept(sequence: number, untilHandled: boolean): void {
     this.accepted = sequence
     this.#counters.accepted += 1
+    if (untilHandled) this.#unhandled.add(sequence)
   }
 
-  /** False for a sequence that is not in flight: the peer does not follow the protocol. */
+  /** False for a sequence that waits for no handler: the peer does not follow the protocol. */
   reject(sequence: number): boolean {
     if (sequence <= this.settled || sequence > this.accepted) return false
-    this.#rejectedAhead += 1
+    if (this.#endedAhead.has(sequence)) return false
+    this.#endedAhead.add(sequence)
+    this.#unhandled.delete(sequence)
     this.#counters.rejected += 1
     return true
   }
@@ -71,20 +86,41 @@ export class LaneLedger {
   /** The handlers of everything up to `sequence` have started, or were rejected before. */
   settle(sequence: number): boolean {
     if (sequence < this.settled || sequence > this.accepted) return false
-    const ended = sequence - this.settled - this.#rejectedAhead
-    if (ended < 0) return false
+    let ended = sequence - this.settled
+    if (this.#endedAhead.size > 0 || this.#unhandled.size > 0) {
+      for (let each = this.settled + 1; each <= sequence; each++) {
+        if (this.#endedAhead.delete(each)) ended -= 1
+        else if (this.#unhandled.has(each)) {
+          ended -= 1
+          this.#handling += 1
+        }
+      }
+    }
     this.#counters.delivered += ended
-    this.#rejectedAhead = 0
     this.settled = sequence
     return true
   }
 
-  /** The process or the connection died: what is in flight stays unknown. Returns how many. */
-  lose(): number {
-    const lost = this.inFlight
-    this.#counters.unknown += lost
+  /** The handler has finished, well or not. False unless that is what the message waits for. */
+  handle(sequence: number): boolean {
+    if (!this.#unhandled.delete(sequence)) return false
+    if (sequence > this.settled) this.#endedAhead.add(sequence)
+    else this.#handling -= 1
+    this.#counters.delivered += 1
+    return true
+  }
+
+  /** The process or the connection died: what is in flight stays unknown. Returns its sequences. */
+  lose(): number[] {
+    const lost = [...this.#unhandled].filter((sequence) => sequence <= this.settled)
+    for (let each = this.settled + 1; each <= this.accepted; each++) {
+      if (!this.#endedAhead.has(each)) lost.push(each)
+    }
+    this.#counters.unknown += lost.length
     this.settled = this.accepted
-    this.#rejectedAhead = 0
+    this.#endedAhead.clear()
+    this.#unhandled.clear()
+    this.#handling = 0
     return lost
   }
 }

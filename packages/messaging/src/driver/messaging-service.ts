@@ -50,6 +50,9 @@ interface Registered {
   readonly handlers: Handlers
 }
 
+/** How often closing looks whether every message has started. */
+const flushLookMs = 5
+
 /** All applications of one node and everything they have under way. */
 export class MessagingService {
   onUndelivered: ((message: Undelivered) => void) | null = null
@@ -65,7 +68,7 @@ export class MessagingService {
   readonly #links = new Map<Session, PeerLink>()
   readonly #applicationHost: ApplicationHost
   #announced = ''
-  #closed = false
+  #closing: Promise<void> | null = null
 
   constructor(options: {
     self: { nodeId: NodeId; bootId: BootId }
@@ -130,11 +133,32 @@ export class MessagingService {
     for (const { handlers } of this.#applications.values()) handlers.draining = true
   }
 
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
-    for (const { application } of this.#applications.values()) application.closeAll(error)
+  /**
+   * Refuses new sends and those that wait to be accepted, and resolves when every message that was
+   * accepted has started at its receiver or was rejected there, at the latest after
+   * `flushTimeoutMs`. What is in flight then ends with its session, and what still arrives is
+   * refused with PEER_DRAINING.
+   */
+  close(): Promise<void> {
+    if (this.#closing === null) {
+      // Whoever sends to this node from now on is told for sure that it was not handled.
+      this.#closing = this.#flushed().then(() => this.drain())
+      const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+      for (const { application } of this.#applications.values()) application.closeAll(error)
+    }
+    return this.#closing
+  }
+
+  #flushed(): Promise<void> {
+    const untilMs = this.#scheduler.nowMs() + this.#options.flushTimeoutMs
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const isFlushed = [...this.#links.values()].every(({ notStarted }) => notStarted === 0)
+        if (isFlushed || this.#scheduler.nowMs() >= untilMs) resolve()
+        else this.#scheduler.after(flushLookMs, look)
+      }
+      look()
+    })
   }
 
   #registered(id: ApplicationId): Registered {
@@ -168,7 +192,8 @@ export class MessagingService {
   }
 
   #problem(peer: NodeId): NodosumError | null {
-    if (this.#closed) return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+    if (this.#closing !== null)
+      return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
     if (this.#directory.isPresent(peer)) return null
     const message = `no living member of the cluster is called ${peer}`
     return new NodosumError('ERR_NODOSUM_PEER_UNKNOWN', message)
@@ -195,7 +220,7 @@ export class MessagingService {
     return {
       scheduler: this.#scheduler,
       open: (peer) =>
-        this.#closed ? null : (this.#link(peer)?.messages(application, lane) ?? null),
+        this.#closing !== null ? null : (this.#link(peer)?.messages(application, lane) ?? null),
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
       refused: () => {
@@ -234,7 +259,7 @@ export class MessagingService {
     closed: (link) => {
       this.#links.delete(link.session)
       this.#scheduler.immediate(() => {
-        if (this.#closed) return
+        if (this.#closing !== null) return
         for (const { application } of this.#applications.values()) {
           application.sessionLost(link.session.peer)
         }

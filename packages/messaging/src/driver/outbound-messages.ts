@@ -54,9 +54,14 @@ export class OutboundMessages {
     return this.#ledger.inFlight
   }
 
+  /** Those in flight of which no handler is known to have started. */
+  get notStarted(): number {
+    return this.#ledger.notStarted
+  }
+
   /** Every message is confirmed as far as its caller asked. */
   get isIdle(): boolean {
-    return this.#ledger.inFlight === 0 && this.#handled.size === 0
+    return this.#ledger.inFlight === 0
   }
 
   /** The bytes of a message with a routing key in front of them. */
@@ -82,7 +87,6 @@ export class OutboundMessages {
     if (this.#ledger.inFlight >= this.#inFlightMax || !lane.hasRoom(length)) {
       return 'ERR_NODOSUM_BACKPRESSURE'
     }
-    if (confirm === 'handled' && this.#handled.isFull) return 'ERR_NODOSUM_BACKPRESSURE'
     let at = lane.frame(messageFrame.message, 0, length)
     const { buffer } = lane
     buffer[at++] =
@@ -95,7 +99,7 @@ export class OutboundMessages {
     }
     buffer.set(bytes, at)
     const { sequence } = lane
-    this.#ledger.accept(sequence)
+    this.#ledger.accept(sequence, confirm === 'handled')
     if (confirmation !== null) {
       if (confirm === 'handled') this.#handled.set(sequence, confirmation)
       else this.#started.offer({ sequence, confirmation })
@@ -120,18 +124,19 @@ export class OutboundMessages {
       if (rejection === undefined) next.confirmation.confirmed()
       else next.confirmation.failed(rejection)
     }
-    if (this.#rejected.size > 0) this.#rejected.clear()
+    for (const each of this.#rejected.keys()) if (each <= sequence) this.#rejected.delete(each)
     // Room can come from messages that ended as well as from bytes that left.
     this.lane.onRoom?.()
   }
 
   /** HANDLED: one handler has finished. */
   handled(sequence: number, failure: Failure | null): void {
+    if (!this.#ledger.handle(sequence)) return
     const confirmation = this.#handled.get(sequence)
-    if (confirmation === undefined) return
     this.#handled.delete(sequence)
-    if (failure === null) confirmation.confirmed()
-    else confirmation.failed(errorOf(failure, this.#session.peer))
+    if (failure === null) confirmation?.confirmed()
+    else confirmation?.failed(errorOf(failure, this.#session.peer))
+    this.lane.onRoom?.()
   }
 
   /** REFUSED: one message never reached a handler. */
@@ -148,19 +153,13 @@ export class OutboundMessages {
 
   /** The session is gone. */
   lost(reason: NodosumError): void {
-    const first = this.#ledger.settled + 1
-    const last = this.#ledger.accepted
-    const lost = this.#ledger.lose()
     const error = new NodosumError(
       'ERR_NODOSUM_DELIVERY_UNKNOWN',
       `${this.#session.peer} did not confirm before its session ended: ${reason.message}`,
       { cause: reason },
     )
-    if (lost > 0) {
-      for (let sequence = first; sequence <= last; sequence++) {
-        if (this.#rejected.has(sequence)) continue
-        this.#onUndelivered(this.#idPrefix + sequence, this.#session.peer, error.code)
-      }
+    for (const sequence of this.#ledger.lose()) {
+      this.#onUndelivered(this.#idPrefix + sequence, this.#session.peer, error.code)
     }
     for (const { sequence, confirmation } of this.#started.clear()) {
       confirmation.failed(this.#rejected.get(sequence) ?? error)

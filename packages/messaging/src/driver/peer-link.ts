@@ -55,6 +55,13 @@ export class PeerLink {
     return sum
   }
 
+  /** Messages to this process of which no handler is known to have started. */
+  get notStarted(): number {
+    let sum = 0
+    for (const lane of this.#outgoing.values()) if ('notStarted' in lane) sum += lane.notStarted
+    return sum
+  }
+
   /** Nothing is under way in either direction. */
   get isIdle(): boolean {
     for (const lane of this.#outgoing.values()) if (!lane.isIdle) return false

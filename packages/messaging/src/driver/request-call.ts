@@ -79,9 +79,11 @@ async function tryRequest(
   const signal = call.options?.signal
   const untilMs = host.scheduler.nowMs() + timeoutMs
   let reason: NodosumError | null = null
+  const asked: NodeId[] = []
   for (let attempt = 0; ; attempt++) {
     if (signal?.aborted) throw cancelled()
     let error: unknown
+    let sentMs: number | null = null
     try {
       const { node, headers } = targetOf(call, host)
       const leftMs = untilMs - host.scheduler.nowMs()
@@ -90,18 +92,28 @@ async function tryRequest(
         : leftMs
       const lane = await withDeadline(host.lane(node, call.application), leftMs, host, signal)
       const before = call.counters.accepted
+      sentMs = host.scheduler.nowMs()
       const reply = lane.request(payload, headers, Math.max(1, attemptMs), signal)
-      if (call.counters.accepted > before) acceptance.accepted = true
+      if (call.counters.accepted > before) {
+        acceptance.accepted = true
+        asked.push(node)
+      }
       return await reply
     } catch (thrown) {
       error = thrown
     }
     const code = isNodosumError(error) ? error.code : ''
     const again = neverRan.has(code) || (idempotent && ambiguous.has(code))
-    const leftMs = untilMs - host.scheduler.nowMs()
+    const nowMs = host.scheduler.nowMs()
     const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
     reason = reasonOf(error) ?? reason
-    if (!again || waitMs >= leftMs) throw explained(error, reason)
+    // An attempt whose answer cannot come in time would turn a clear refusal into an open question.
+    const answerMs = neverRan.has(code) ? nowMs - (sentMs ?? nowMs) : 0
+    const enoughMs = Math.max(retryBaseMs, 2 * answerMs)
+    if (!again || untilMs - nowMs - waitMs < enoughMs) {
+      if (code === 'ERR_NODOSUM_REQUEST_TIMEOUT') throw late(timeoutMs, asked, error)
+      throw explained(error, reason)
+    }
     await sleep(waitMs, host.scheduler, signal)
   }
 }
@@ -177,6 +189,15 @@ function sleep(
     })
     signal?.addEventListener('abort', abort, { once: true })
   })
+}
+
+/** What the caller gets whose time is over: its own time, not that of the last attempt. */
+function late(timeoutMs: number, asked: readonly NodeId[], cause: unknown): NodosumError {
+  const nodes = [...new Set(asked)]
+  const attempts = asked.length === 1 ? '' : ` (${asked.length} attempts)`
+  const message = `${nodes.join(', ')} did not reply within ${timeoutMs} ms${attempts}`
+  const details = { node: asked.at(-1) ?? null, attempts: asked.length }
+  return new NodosumError('ERR_NODOSUM_REQUEST_TIMEOUT', message, { cause, details })
 }
 
 function cancelled(): NodosumError {

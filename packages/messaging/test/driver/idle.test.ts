@@ -47,7 +47,7 @@ describe('a session', () => {
     const handled = a.orders.send('b', 2, { confirm: 'handled' })
     await until(() => b.counts.received === 2)
     await settle()
-    expect([a.counts.inFlight, ...idle()]).toEqual([0, false, false])
+    expect([a.counts.inFlight, ...idle()]).toEqual([1, false, false])
     open()
     await handled
     await settle()

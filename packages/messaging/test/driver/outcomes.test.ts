@@ -114,7 +114,30 @@ describe('a message that is not handled', () => {
     cluster.scheduler.runFor(200)
     expect(await outcome).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
     await settle()
-    expect(a.counts).toMatchObject({ delivered: 1, inFlight: 0 })
+    expect(a.counts).toMatchObject({ delivered: 0, inFlight: 1 })
+    open()
+    await settle()
+    expect(a.counts).toMatchObject({ delivered: 1, unknown: 0, inFlight: 0 })
+  })
+
+  it('because the receiver dies while its handlers run counts as its callers are told', async () => {
+    const { cluster, a, b } = twoNodes()
+    const { opened, open } = gate()
+    b.orders.onMessage((payload) => (payload === 'slow' ? opened : undefined))
+    const quick = ['handled', 'received', 'accepted'] as const
+    for (const confirm of quick) await a.orders.send('b', 'quick', { confirm })
+    const slow = Array.from({ length: 50 }, () =>
+      a.orders.send('b', 'slow', { confirm: 'handled' }).catch((error: unknown) => error),
+    )
+    await until(() => b.counts.received === 53)
+    await settle()
+    expect(a.counts).toMatchObject({ delivered: 3, inFlight: 50 })
+    cluster.cut(a, b)
+    for (const outcome of await Promise.all(slow)) {
+      expect(outcome).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
+    }
+    expect(a.counts).toMatchObject({ accepted: 53, delivered: 3, unknown: 50, inFlight: 0 })
+    expect(a.undelivered).toHaveLength(50)
     open()
   })
 })
@@ -257,6 +280,54 @@ describe('the equation', () => {
 })
 
 describe('close', () => {
+  it('waits until what was accepted has started, for so long', async () => {
+    const { cluster, a, b } = twoNodes({ flushTimeoutMs: 300 })
+    b.orders.onMessage(() => new Promise(() => undefined))
+    await a.orders.send('b', 0, { confirm: 'received' })
+    cluster.wire.holds = true
+    const handled = a.orders.send('b', 1, { confirm: 'handled' }).catch((error: unknown) => error)
+    await a.orders.send('b', 2)
+    let isClosed = false
+    void a.service.close().then(() => {
+      isClosed = true
+    })
+    cluster.scheduler.runFor(200)
+    await settle()
+    expect(isClosed).toBe(false)
+    cluster.wire.holds = false
+    cluster.end(a, b).wake()
+    await until(() => b.counts.received === 3)
+    await settle()
+    cluster.scheduler.runFor(10)
+    await settle()
+    // Started is enough: the handlers of the others may take as long as they like.
+    expect(isClosed).toBe(true)
+    expect(a.counts).toMatchObject({ delivered: 2, inFlight: 1 })
+    cluster.cut(a, b)
+    expect(await handled).toMatchObject({ code: 'ERR_NODOSUM_DELIVERY_UNKNOWN' })
+  })
+
+  it('waits no longer than it may', async () => {
+    const { cluster, a, b } = twoNodes({ flushTimeoutMs: 300 })
+    b.orders.onMessage(() => undefined)
+    await a.orders.send('b', 0, { confirm: 'received' })
+    cluster.wire.holds = true
+    await a.orders.send('b', 1)
+    const closing = a.service.close()
+    cluster.scheduler.runFor(300)
+    await closing
+    expect(a.counts).toMatchObject({ delivered: 1, inFlight: 1 })
+  })
+
+  it('refuses what arrives after it, so that nobody is left in doubt', async () => {
+    const { a, b } = twoNodes()
+    a.orders.onMessage(() => undefined)
+    await b.orders.send('a', 0, { confirm: 'received' })
+    await a.service.close()
+    const late = b.orders.send('a', 1, { confirm: 'received' })
+    await expect(late).rejects.toMatchObject({ code: 'ERR_NODOSUM_PEER_DRAINING' })
+  })
+
   it('settles everything that waits', async () => {
     const { cluster, a, b } = twoNodes({ inFlightMax: 1 })
     b.orders.onMessage(() => undefined)
@@ -264,7 +335,7 @@ describe('close', () => {
     cluster.wire.holds = true
     const sends = [1, 2, 3].map((number) => a.orders.send('b', number))
     const outcomes = Promise.allSettled(sends)
-    a.service.close()
+    void a.service.close()
     expect((await outcomes).map(({ status }) => status)).toEqual([
       'fulfilled',
       'rejected',
@@ -272,6 +343,6 @@ describe('close', () => {
     ])
     await expect(a.orders.send('b', 4)).rejects.toMatchObject({ code: 'ERR_NODOSUM_SHUT_DOWN' })
     expect(a.orders.trySend('b', 5)).toBe('ERR_NODOSUM_SHUT_DOWN')
-    a.service.close()
+    void a.service.close()
   })
 })

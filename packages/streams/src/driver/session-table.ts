@@ -1,4 +1,11 @@
-import { BoundedMap, type Logger, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
+import {
+  type BootId,
+  BoundedMap,
+  type Logger,
+  type NodeId,
+  NodosumError,
+  type Scheduler,
+} from '@nodosum/kernel'
 import { type Attachment, chooseAttachment } from '../core/attachment.ts'
 import type { StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'
@@ -20,7 +27,9 @@ interface PeerEntry {
   session: Session | null
   /** The highest attachment number seen with this peer's current process. */
   attachment: number
-  bootId: string | null
+  bootId: BootId | null
+  /** The process that the peer is now by hearsay; null once a HELLO has told. */
+  rumouredBootId: BootId | null
   dial: Promise<Session> | null
   dialAbort: AbortController | null
   /** The attachment number that the dial under way asks for. */
@@ -62,8 +71,19 @@ export class SessionTable {
   /** The session to a peer, or null when there is none that takes frames now. */
   get(peer: NodeId): Session | null {
     if (peer === this.#self.nodeId) return this.#localSession()
-    const session = this.#peers.get(peer)?.session ?? null
+    const entry = this.#peers.get(peer)
+    const session = entry === undefined ? null : currentSession(entry)
     return session?.available === true ? session : null
+  }
+
+  /**
+   * Somebody says that the peer is another process now. Hearsay ends no session: what there is goes
+   * on until the HELLO of another process ends it. But new work no longer goes to it: `get` returns
+   * null and `ensure` dials, until a HELLO has told which process the peer is.
+   */
+  rumourOfRestart(peer: NodeId, bootId: BootId): void {
+    const entry = this.#peers.get(peer)
+    if (entry !== undefined && entry.bootId !== bootId) entry.rumouredBootId = bootId
   }
 
   /** Live sessions with other nodes. */
@@ -84,7 +104,8 @@ export class SessionTable {
     const entry = this.#entry(peer)
     if (entry === null) return Promise.reject(this.#tooMany())
     // It may be about to end; then another one is opened.
-    if (entry.session !== null) return entry.session.settled.then(() => this.ensure(peer))
+    const ending = currentSession(entry)
+    if (ending !== null) return ending.settled.then(() => this.ensure(peer))
     if (entry.answering) return this.#inbound(peer, entry)
     return entry.dial ?? this.#dialing(peer, entry, this.#connect(peer, entry))
   }
@@ -197,7 +218,8 @@ export class SessionTable {
 
   /** Waits for the session that the peer is opening. */
   #inbound(peer: NodeId, entry: PeerEntry): Promise<Session> {
-    if (entry.session !== null) return Promise.resolve(entry.session)
+    const present = currentSession(entry)
+    if (present !== null) return Promise.resolve(present)
     return new Promise((resolve, reject) => {
       const timer = this.#scheduler.after(this.#options.helloTimeoutMs, () => {
         entry.waiters.delete(found)
@@ -220,9 +242,9 @@ export class SessionTable {
       message: 'another connection of the same two nodes was kept',
     }
     const { session } = entry
-    if (session !== null && session.peerBootId !== hello.bootId) return null
-    const rivals: Attachment[] = session === null ? [] : [session]
-    const isSameProcess = entry.bootId === hello.bootId || entry.bootId === null
+    const rivals: Attachment[] = session?.peerBootId === hello.bootId ? [session] : []
+    const dialedBootId = entry.rumouredBootId ?? entry.bootId
+    const isSameProcess = dialedBootId === hello.bootId || dialedBootId === null
     if (entry.dial !== null && isSameProcess) {
       rivals.push({ attachment: entry.dialAttachment, dialer: this.#self.nodeId })
     }
@@ -237,6 +259,7 @@ export class SessionTable {
       void established.connection.close({ reason: 'shutting down' })
       return null
     }
+    entry.rumouredBootId = null
     const previous = entry.session
     if (previous !== null) {
       const sameProcess = previous.peerBootId === peer.bootId
@@ -280,6 +303,7 @@ export class SessionTable {
         session: null,
         attachment: 0,
         bootId: null,
+        rumouredBootId: null,
         dial: null,
         dialAbort: null,
         dialAttachment: 0,
@@ -352,6 +376,11 @@ export class SessionTable {
     const lanes = this.#dirty.splice(0)
     for (const lane of lanes) lane.flush()
   }
+}
+
+/** The session unless the peer is said to be another process than the one it is with. */
+function currentSession({ session, rumouredBootId }: PeerEntry): Session | null {
+  return rumouredBootId === null ? session : null
 }
 
 function shutDown(): NodosumError {

@@ -255,6 +255,49 @@ describe('dialing', () => {
     ])
   })
 
+  it('is dialed anew when the peer is said to be another process, whose HELLO ends the old one', async () => {
+    const world = new TestWorld()
+    const a = world.node('a')
+    world.node('b')
+    const old = await a.ensure('b')
+    const restarted = world.node('b')
+    const b = parseNodeId('b')
+    a.table.rumourOfRestart(b, restarted.bootId)
+    // Hearsay ends nothing, but new work waits for the other process.
+    expect([old.closed, a.table.get(b), a.endings]).toEqual([false, null, []])
+    a.dialFails = new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', 'not up yet')
+    await expect(a.ensure('b')).rejects.toMatchObject({ code: 'ERR_NODOSUM_CONNECT_TIMEOUT' })
+    expect([old.closed, a.table.get(b)]).toEqual([false, null])
+    a.dialFails = null
+    // It dials at the same time, with the attachment number of a first one, and is heard first.
+    world.holds = true
+    const all = Promise.all([restarted.ensure('a'), a.ensure('b'), a.ensure('b')])
+    await until(() => world.held.length === 2)
+    world.held[0]?.()
+    await settle()
+    world.held[1]?.()
+    const [, session, same] = await all
+    expect([session.peerBootId, same]).toEqual([restarted.bootId, session])
+    expect(a.endings).toMatchObject([{ code: 'ERR_NODOSUM_CONNECTION_LOST' }])
+    expect([old.closed, a.table.get(b)]).toEqual([true, session])
+    expect([a.sessions.length, restarted.sessions.length]).toEqual([2, 1])
+  })
+
+  it('goes on with the process that there is when the word of a restart was wrong', async () => {
+    const world = new TestWorld()
+    const a = world.node('a')
+    world.node('b')
+    const old = await a.ensure('b')
+    const b = parseNodeId('b')
+    a.table.rumourOfRestart(b, old.peerBootId)
+    expect(a.table.get(b)).toBe(old)
+    a.table.rumourOfRestart(b, newBootId(seededRandom('nobody')))
+    const session = await a.ensure('b')
+    expect(session.peerBootId).toBe(old.peerBootId)
+    expect(a.table.get(b)).toBe(session)
+    expect(a.dials).toBe(2)
+  })
+
   it('past the limit of sessions is refused on the side that has it', async () => {
     const world = new TestWorld()
     const a = world.node('a', { streams: { sessionsMax: 1 } })

@@ -17,6 +17,7 @@ import type { ConnectionUse } from '../ports.ts'
 import { AcceptGate } from './accept-gate.ts'
 import { Caretaker } from './caretaker.ts'
 import { raceDial } from './dial-race.ts'
+import { FailureProbes } from './failure-probes.ts'
 import { PeerBreakers } from './peer-breakers.ts'
 import { cancelled, poolFull, refusalText, shutDown, unreachable } from './pool-errors.ts'
 import { newPoolCounters, type PoolSnapshot } from './pool-snapshot.ts'
@@ -58,6 +59,7 @@ export class ConnectionPool {
   readonly #dials: SharedDials
   readonly #gate: AcceptGate
   readonly #caretaker: Caretaker
+  readonly #probes: FailureProbes
   readonly #replacer: Replacer
   readonly #counters = newPoolCounters()
   #listeners: Listener[] = []
@@ -96,13 +98,16 @@ export class ConnectionPool {
       occupancy: (source) => this.#occupancy(source),
       take: (pooled) => this.#handUp(pooled),
     })
+    const abandon = (pooled: PooledConnection, error: NodosumError): void =>
+      this.#abandon(pooled, error)
+    this.#probes = new FailureProbes({ settings, scheduler, logger, abandon })
     this.#caretaker = new Caretaker({
       settings,
       scheduler,
       logger,
       connections: () => this.#connections.values(),
       credentials: () => this.#credentials,
-      abandon: (pooled, error) => this.#abandon(pooled, error),
+      abandon,
       retire: (pooled) => void this.#retire(pooled, 'closedIdle'),
       replace: (pooled, force) => void this.#replacer.replace(pooled, force),
     })
@@ -156,6 +161,19 @@ export class ConnectionPool {
     this.#breakers.succeeded(use.peer)
   }
 
+  /**
+   * Somebody says that the peer has failed. Its connections are pinged at once, and abandoned when
+   * nothing comes back within `probeTimeoutMs`.
+   */
+  probe(peer: NodeId): void {
+    for (const pooled of this.#connections.values()) {
+      const { state } = pooled
+      if (pooled.peer === peer && state !== 'waiting' && state !== 'closing') {
+        this.#probes.start(pooled)
+      }
+    }
+  }
+
   /** Forgets the peer's failures: the next dial is made at once. */
   forget(peer: NodeId): void {
     this.#breakers.forget(peer)
@@ -202,6 +220,7 @@ export class ConnectionPool {
     const all = [...this.#connections.values()]
     await Promise.all(all.map(({ connection }) => connection.close({ reason: 'shutting down' })))
     this.#caretaker.stop()
+    this.#probes.stop()
     this.#breakers.close()
   }
 
@@ -353,6 +372,7 @@ export class ConnectionPool {
   }
 
   #abandon(pooled: PooledConnection, error: NodosumError): void {
+    if (pooled.state === 'closing') return
     this.#counters.stalled += 1
     pooled.state = 'closing'
     if (pooled.use === null) void pooled.connection.close({ reason: error.code })
