@@ -69,7 +69,9 @@ export class RunningNode implements Node {
     for (const { state } of this.members()) members[state] += 1
     const applications = this.#layers.messaging.snapshot()
     const connections = this.#layers.network.pool.snapshot()
-    return { applications, members, sessions: this.#sessionCount(), connections }
+    const { sealed, opened, ...refused } = this.#layers.seal.counters
+    const gossip = { sealed, opened, refused }
+    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void

@@ -2,29 +2,19 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isNodosumError, type NodosumError, silentLogger } from '@nodosum/kernel'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createNode, generateGossipKey, type NodeOptions } from '../src/index.ts'
+import { generateGossipKey } from '../src/index.ts'
 import {
   aliveOf,
   certificateFor,
-  cluster,
+  freePorts,
+  rejection,
   scratch,
   seeEachOther,
   startNode,
 } from './start-nodes.ts'
 
 const dayMs = 86_400_000
-
-async function rejection(options: object): Promise<NodosumError> {
-  const started = createNode({ cluster, logger: silentLogger, ...options } as NodeOptions)
-  const outcome = await started.then(
-    (node) => node.close().then(() => 'it started'),
-    (error: unknown) => error,
-  )
-  if (!isNodosumError(outcome)) throw new Error(`no coded error: ${outcome}`)
-  return outcome
-}
 
 /** What a node of profile small needs to form a cluster by itself. */
 async function alone(nodeId = 'shop-1', directory = scratch()): Promise<object> {
@@ -259,11 +249,3 @@ describe('the node id', () => {
     expect(error.message).toContain('node-id')
   })
 })
-
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'))
-  await Promise.all(sockets.map((socket) => once(socket, 'listening')))
-  const ports = sockets.map((socket) => socket.address().port)
-  for (const socket of sockets) socket.close()
-  return ports
-}

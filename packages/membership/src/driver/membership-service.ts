@@ -10,12 +10,20 @@ import {
   unreachable,
 } from '@nodosum/kernel'
 import type { MembershipCounters } from '../core/counters.ts'
-import type { Admission, Effect, Formation, MembershipView, Refusal } from '../core/effects.ts'
+import type {
+  Admission,
+  Effect,
+  Formation,
+  MembershipView,
+  PacketAddress,
+  Refusal,
+} from '../core/effects.ts'
 import type { Member, MemberAddress, MemberChange } from '../core/member.ts'
 import { MembershipCore } from '../core/membership-core.ts'
 import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
+import { RefusedPackets } from './refused-packets.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface MembershipServiceOptions {
@@ -58,13 +66,14 @@ export class MembershipService {
   #failed: ((error: NodosumError) => void) | null = null
   #detail = 'discovery was not asked yet'
   #closed = false
-  /** Packets that did not open: strangers, other keys, repetitions. */
-  #refusedPackets = 0
+  readonly #refusedPackets: RefusedPackets
 
   constructor(settings: MembershipServiceOptions) {
     this.#settings = settings
     const { logger, scheduler } = settings
     this.#supervisor = new Supervisor({ logger, name: 'membership' })
+    const { cluster } = settings
+    this.#refusedPackets = new RefusedPackets({ cluster, nowMs: scheduler.nowMs() })
     this.#core = new MembershipCore({ ...settings, nowMs: scheduler.nowMs() })
     const { snapshots } = settings
     this.#snapshots = snapshots ? new SnapshotWriter(snapshots, this.#supervisor) : null
@@ -81,10 +90,7 @@ export class MembershipService {
     await this.#restore()
     packets.onPacket = this.#supervisor.guard('packet', (bytes, from) => {
       const opened = seal.open(bytes)
-      if (opened === undefined) {
-        this.#refusedPackets += 1
-        return
-      }
+      if (opened === undefined) return this.#packetRefused(from)
       this.#core.handlePacket(scheduler.nowMs(), from, opened)
       this.#perform()
     })
@@ -114,10 +120,6 @@ export class MembershipService {
   /** Self first. */
   members(): readonly Member[] {
     return this.#core.members()
-  }
-
-  get refusedPackets(): number {
-    return this.#refusedPackets
   }
 
   get failures(): number {
@@ -295,6 +297,15 @@ export class MembershipService {
     this.#failed?.(new NodosumError(errorCode, message, { details: { from, reason } }))
   }
 
+  #packetRefused(from: PacketAddress): void {
+    const { seal, logger } = this.#settings
+    const { lastRefusal } = seal
+    const warning = this.#refusedPackets.refused(this.#nowMs, from, lastRefusal)
+    if (warning === null) return
+    const remote = `${from.host}:${from.port}`
+    logger.warn({ event: 'packet.refused', remote, reason: lastRefusal }, warning)
+  }
+
   /** Asks discovery while alone each `joinRetryMs`, later each `syncPeriodMs`, with jitter. */
   #look(): void {
     const { discovery, scheduler, random, options } = this.#settings
@@ -328,11 +339,16 @@ export class MembershipService {
       formation.expect === null
         ? 'it waits for a formed cluster (neither join.expect nor join.alone is set)'
         : `it waits for ${formation.expect} founders`
-    const found = others.length === 0 ? 'nobody answered' : `it sees ${others.join(', ')}`
+    const refused = this.#refusedPackets.last
+    const silence =
+      refused === null
+        ? 'nobody answered (whoever has other gossipKeys or another cluster name does not, and warns in its own log)'
+        : `nobody answered that it understands, but ${refused}`
+    const found = others.length === 0 ? silence : `it sees ${others.join(', ')}`
     return new NodosumError(
       'ERR_NODOSUM_JOIN_TIMEOUT',
       `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${this.#detail}`,
-      { details: { seen: others, discovery: this.#detail } },
+      { details: { seen: others, discovery: this.#detail, refusedPackets: refused } },
     )
   }
 }
