@@ -17,6 +17,8 @@ export interface TransportFacts {
   readonly quicProblem: string | null
   /** Present members that could not be reached at the last try. */
   readonly unreachable: readonly string[]
+  /** Present members with which a certificate is in the way, in words. */
+  readonly untrusted: readonly string[]
   /** Members that are connected over HTTP/2 although QUIC was tried first. */
   readonly fellBack: readonly string[]
 }
@@ -56,14 +58,14 @@ function membership({ members }: HealthFacts): HealthCheck {
 /** A member without a session is nothing bad: idle ones close, and the next message opens one. */
 function sessions({ members, sessions: open, transport }: HealthFacts): HealthCheck {
   const peers = members.filter((member) => !isGone(member)).length - 1
-  const { quicProblem, unreachable, fellBack } = transport
-  const detail = [`${open} sessions open to ${peers} peers`]
+  const { quicProblem, unreachable, untrusted, fellBack } = transport
+  const detail = [`${open} sessions open to ${peers} peers`, ...untrusted]
   if (unreachable.length > 0) detail.push(`not reachable: ${unreachable.join(', ')}`)
   if (fellBack.length > 0) {
     detail.push(`over HTTP/2 because QUIC did not answer: ${fellBack.join(', ')}; does UDP pass?`)
   }
   if (quicProblem !== null) detail.push(`HTTP/2 only, QUIC is not available: ${quicProblem}`)
-  const isDegraded = unreachable.length > 0 || fellBack.length > 0
+  const isDegraded = unreachable.length + untrusted.length + fellBack.length > 0
   return {
     name: 'transport',
     status: isDegraded ? 'degraded' : 'ok',

@@ -11,6 +11,8 @@ import {
   type NodeId,
   NodosumError,
   newBootId,
+  type Random,
+  type Scheduler,
   Supervisor,
 } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
@@ -23,6 +25,7 @@ import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
+import { PeerTrust } from './peer-trust.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
@@ -40,6 +43,9 @@ export interface Layers {
   readonly membership: MembershipService
   readonly discovery: Discovery
   readonly directory: ClusterDirectory
+  readonly trust: PeerTrust
+  readonly scheduler: Scheduler
+  readonly random: Random
   readonly undo: Undo
 }
 
@@ -96,13 +102,33 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const { udp, pool } = network
   const sessions = new SessionTable({
     self: { cluster, nodeId, bootId },
-    dial: (peer, { signal }) => pool.dial(peer, { signal }),
+    dial: async (peer, { signal }) => {
+      try {
+        return await pool.dial(peer, { signal })
+      } catch (error) {
+        trust.failed(peer, error)
+        throw error
+      }
+    },
     scheduler,
     logger,
     options: config.layers.streams,
   })
   undo.add(() => sessions.close())
   node.sessions = sessions
+  const open = (peer: NodeId): void => {
+    sessions.ensure(peer).catch((error: unknown) => {
+      const fields = { event: 'session.failed', peer_id: peer, err: error }
+      logger.debug(fields, `no session with ${peer} yet`)
+    })
+  }
+  const trust: PeerTrust = new PeerTrust({
+    scheduler,
+    logger,
+    dial: open,
+    changed: () => directory.changed(),
+  })
+  undo.add(async () => trust.close())
 
   const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
   const membership: MembershipService = new MembershipService({
@@ -132,9 +158,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   undo.add(() => membership.close())
   node.membership = membership
 
-  const directory = new ClusterDirectory({
+  const directory: ClusterDirectory = new ClusterDirectory({
     self: nodeId,
     members: () => membership.members(),
+    isRefused: (peer) => trust.refuses(peer),
     announce: (applications) => membership.setApplications(applications),
   })
   const messaging = new MessagingService({
@@ -149,18 +176,14 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => messaging.close())
 
-  const open = (peer: NodeId): void => {
-    sessions.ensure(peer).catch((error: unknown) => {
-      const fields = { event: 'session.failed', peer_id: peer, err: error }
-      logger.debug(fields, `no session with ${peer} yet`)
-    })
-  }
   sessions.onSession = (session) => {
+    trust.forget(session.peer)
     messaging.attach(session)
     pool.takeIntoUse(session.connection, useOf(session, sessions, open))
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    if (kind === 'restarted' || kind === 'failed' || kind === 'left') trust.forget(member.nodeId)
     // A full mesh: the lower id of each pair opens the session; the other opens it if it needs to.
     const arrived = kind === 'joined' || kind === 'restarted' || kind === 'alive'
     if (!arrived || nodeId >= member.nodeId) return
@@ -179,6 +202,9 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     membership,
     discovery,
     directory,
+    trust,
+    scheduler,
+    random,
     undo,
   }
 }

@@ -1,7 +1,16 @@
 import type { LogFields, Logger } from '@nodosum/kernel'
 import { describe, expect, it, vi } from 'vitest'
-import { generateGossipKey, type Node, type NodeOptions } from '../src/index.ts'
-import { certificateFor, freePorts, rejection, scratch, startNode } from './start-nodes.ts'
+import { anyNode, generateGossipKey, type Node, type NodeOptions } from '../src/index.ts'
+import {
+  aliveOf,
+  certificateFor,
+  freePorts,
+  rejection,
+  scratch,
+  seeEachOther,
+  startNode,
+  until,
+} from './start-nodes.ts'
 
 // Each waits for conditions, on machines that may be busy.
 vi.setConfig({ testTimeout: 60_000 })
@@ -90,6 +99,67 @@ describe('a stranger leaves a trace', () => {
       expect(error.code).toBe('ERR_NODOSUM_JOIN_TIMEOUT')
       const heard = `packets from ${seeds[1 - index]} do not open with this node's gossip keys`
       expect(error.message).toContain(heard)
+    }
+  })
+})
+
+describe('a node with the gossip key and a certificate of another CA', () => {
+  const gossipKeys = [generateGossipKey()]
+
+  it.each(['a-stranger', 'z-stranger'])(
+    'is refused by createNode, as %s, and leaves',
+    async (id) => {
+      const first = await startNode({ ...(await certified('shop-1', scratch())), gossipKeys })
+      const error = await rejection({
+        ...(await certified(id, scratch())),
+        gossipKeys,
+        discovery: { seeds: [at(first)] },
+        join: { timeoutMs: 20_000 },
+      })
+      expect(error.code).toBe('ERR_NODOSUM_CERT_UNTRUSTED')
+      expect(error.message).toContain('tried shop-1')
+      await until(() => aliveOf(first).join() === 'shop-1')
+      expect(first.members().map(({ state }) => state)).not.toContain('failed')
+    },
+  )
+
+  it('that only one side trusts is refused as well', async () => {
+    const [mine, other] = [scratch(), scratch()]
+    const first = await startNode({ ...(await certified('shop-1', mine)), gossipKeys })
+    const { ca } = await certificateFor('shop-1', mine)
+    const stranger = await certificateFor('shop-2', other)
+    const error = await rejection({
+      ...(await certified('shop-2', other)),
+      identity: { ...stranger, ca: `${stranger.ca}${ca}` },
+      gossipKeys,
+      discovery: { seeds: [at(first)] },
+      join: { timeoutMs: 20_000 },
+    })
+    expect(error.code).toBe('ERR_NODOSUM_CERT_UNTRUSTED')
+  })
+
+  it('that others trust is named by health of who does not, and is no candidate there', async () => {
+    const [mine, other] = [scratch(), scratch()]
+    const [one, two] = [await certificateFor('shop-1', mine), await certificateFor('shop-2', mine)]
+    const three = await certificateFor('shop-3', other)
+    const both = `${one.ca}${three.ca}`
+    const options = { ...(await certified('shop-1', mine)), gossipKeys }
+    const first = await startNode({ ...options, identity: { ...one, ca: both } })
+    const join = {
+      discovery: { seeds: [at(first)] },
+      join: { timeoutMs: 20_000 },
+    }
+    const second = await startNode({ ...options, ...join, identity: two })
+    const third = await startNode({ ...options, ...join, identity: { ...three, ca: both } })
+    await seeEachOther([first, second, third])
+    for (const node of [first, second, third]) node.application('work').onRequest(() => node.id)
+    await until(() => first.application('work').nodes().length === 3)
+    await until(() => second.health().status === 'degraded')
+    const transport = second.health().checks.find(({ name }) => name === 'transport')
+    expect(transport?.detail).toContain('shop-3 is not trusted: ERR_NODOSUM_CERT_UNTRUSTED')
+    await until(() => second.application('work').nodes().join() === 'shop-1,shop-2')
+    for (let call = 0; call < 8; call++) {
+      expect(await second.application('work').request(anyNode(), 0)).not.toBe('shop-3')
     }
   })
 })
