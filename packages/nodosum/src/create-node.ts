@@ -3,6 +3,7 @@ import { jsonLogger } from '@nodosum/kernel/node'
 import type { Node } from './api.ts'
 import { openFirstSession } from './first-session.ts'
 import { type NodeOptions, nodeOptions } from './node-options.ts'
+import { requireNodeVersion } from './node-version.ts'
 import { RunningNode } from './running-node.ts'
 import { wireLayers } from './wiring.ts'
 
@@ -13,11 +14,12 @@ import { wireLayers } from './wiring.ts'
  * What fails leaves nothing behind: no socket, no timer, no file outside `dataDirectory` and, in
  * profile development, the shared directory.
  *
- * @throws `ERR_NODOSUM_CONFIG_INVALID` with every problem at once, `LISTEN_FAILED`,
+ * @throws `ERR_NODOSUM_CONFIG_INVALID` with every problem at once, or when Node is too old, `LISTEN_FAILED`,
  *   `TRANSPORT_UNAVAILABLE`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`,
  *   `JOIN_TIMEOUT`, `NODE_ID_CONFLICT`, `CANCELLED`
  */
 export async function createNode(options: NodeOptions): Promise<Node> {
+  requireNodeVersion(process.versions.node)
   const config = nodeOptions.parse(options)
   const logger =
     config.logger ?? jsonLogger({ level: 'warn', write: (line) => void process.stderr.write(line) })
