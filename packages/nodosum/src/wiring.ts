@@ -9,7 +9,6 @@ import {
   type ClusterName,
   type Logger,
   type NodeId,
-  NodosumError,
   newBootId,
   type Random,
   type Scheduler,
@@ -26,6 +25,7 @@ import { type Credentials, findCredentials } from './credentials.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
+import { listenOf } from './profile.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
@@ -71,14 +71,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const scheduler = supervisedScheduler(systemScheduler(), supervisor)
 
   const isDevelopment = config.profile === 'development'
-  const listen = config.listen ?? {
-    host: isDevelopment ? '127.0.0.1' : '0.0.0.0',
-    port: isDevelopment ? 0 : 6_969,
-  }
-  if (isDevelopment && listen.host !== '127.0.0.1' && listen.host !== '::1') {
-    const message = `listen.host: profile development listens on loopback only, not ${listen.host}`
-    throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
-  }
+  const listen = listenOf(config)
   const discovery = discoveryOf(config, credentials)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
   const node: { sessions?: SessionTable; membership?: MembershipService } = {}
@@ -145,7 +138,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     tags: config.tags,
     formation: {
       expect: config.join.expect ?? null,
-      alone: config.join.alone ?? isDevelopment,
+      alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
     },
     packets: udp,
     seal,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { generateGossipKey } from '../src/index.ts'
+import { generateGossipKey, type NodeOptions } from '../src/index.ts'
 import {
   aliveOf,
   certificateFor,
@@ -158,6 +158,31 @@ describe('createNode rejects', () => {
     expect(error.message).toContain('loopback')
   })
 
+  it('when profile development would ignore an option, and says why', async () => {
+    const development = { profile: 'development', developmentDirectory: scratch() }
+    const { identity, gossipKeys } = (await alone()) as NodeOptions
+    const ignored = [
+      [{ identity }, 'identity: profile development makes its own'],
+      [{ gossipKeys }, 'gossipKeys: profile development makes its own'],
+      [
+        { advertise: { host: '10.1.1.1' } },
+        'advertise.host: profile development stays on loopback',
+      ],
+    ] as const
+    for (const [options, words] of ignored) {
+      const error = await rejection({ ...development, ...options })
+      expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+      expect(error.message).toContain(words)
+      expect(error.message).toContain('use profile small')
+    }
+  })
+
+  it('when join.expect and join.alone contradict each other', async () => {
+    const error = await rejection({ ...(await alone()), join: { expect: 3, alone: true } })
+    expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+    expect(error.message).toContain('join.alone: contradicts join.expect: 3')
+  })
+
   it('when another living process uses its id', async () => {
     const developmentDirectory = scratch()
     const options = { profile: 'development', developmentDirectory } as const
@@ -167,6 +192,22 @@ describe('createNode rejects', () => {
     const error = await rejection({ nodeId: 'shop-1', ...options })
     expect(error.code).toBe('ERR_NODOSUM_NODE_ID_CONFLICT')
     expect(aliveOf(second)).toEqual(['shop-1', 'shop-2'])
+  })
+})
+
+describe('createNode in profile development', () => {
+  it('stays on loopback when only the port is given', async () => {
+    const [port = 0] = await freePorts(1)
+    const developmentDirectory = scratch()
+    const node = await startNode({ profile: 'development', developmentDirectory, listen: { port } })
+    expect(node.address).toMatchObject({ host: '127.0.0.1', port })
+  })
+
+  it('picks a free port when only the host is given', async () => {
+    const options = { profile: 'development', developmentDirectory: scratch() } as const
+    const listen = { host: '127.0.0.1' }
+    const nodes = [await startNode({ ...options, listen }), await startNode({ ...options, listen })]
+    await seeEachOther(nodes)
   })
 })
 
