@@ -4,6 +4,8 @@ import type { Health, HealthCheck, Member } from './api.ts'
 export interface HealthFacts {
   readonly nowMs: number
   readonly members: readonly Member[]
+  /** Why others suspect this node again and again; null when they do not. */
+  readonly doubts: string | null
   readonly sessions: number
   readonly transport: TransportFacts
   readonly certificateNotAfterMs: number
@@ -41,18 +43,15 @@ function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members }: HealthFacts): HealthCheck {
+function membership({ members, doubts }: HealthFacts): HealthCheck {
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
-  if (away.length === 0) {
-    return { name: 'membership', status: 'ok', detail: `${present} members present` }
-  }
+  const detail = [`${present} members present`]
   const names = away.map(({ nodeId, state }) => `${nodeId} (${state})`).join(', ')
-  return {
-    name: 'membership',
-    status: 'degraded',
-    detail: `${present} members present; not answering: ${names}`,
-  }
+  if (away.length > 0) detail.push(`not answering: ${names}`)
+  if (doubts !== null) detail.push(`others suspect this node: ${doubts}`)
+  const status = detail.length === 1 ? 'ok' : 'degraded'
+  return { name: 'membership', status, detail: detail.join('; ') }
 }
 
 /** A member without a session is nothing bad: idle ones close, and the next message opens one. */

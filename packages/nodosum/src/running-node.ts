@@ -56,6 +56,7 @@ export class RunningNode implements Node {
     return healthOf({
       nowMs: Date.now(),
       members: this.members(),
+      doubts: this.#layers.membership.doubts,
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,

@@ -163,3 +163,35 @@ describe('a node with the gossip key and a certificate of another CA', () => {
     }
   })
 })
+
+describe('a node that advertises an address at which nobody reaches it', () => {
+  it('warns about advertise.host, and is degraded', async () => {
+    const directory = scratch()
+    const gossipKeys = [generateGossipKey()]
+    const { logger, lines } = warnings()
+    // Short periods: what takes a minute in production is over in seconds.
+    const membership = { probePeriodMs: 200, probeTimeoutMs: 100, watchPeriodMs: 200 }
+    const options = { gossipKeys, layers: { membership } }
+    const first = await startNode({ ...(await certified('shop-1', directory)), ...options })
+    const second = await startNode({
+      ...(await certified('shop-2', directory)),
+      ...options,
+      discovery: { seeds: [at(first)] },
+      join: { timeoutMs: 20_000 },
+      // All of 127.0.0.0/8 is this machine, and nothing listens there.
+      advertise: { host: '127.0.0.9' },
+      logger,
+    })
+    const wrong = (): boolean => lines.some(({ fields }) => fields.event === 'self.suspected')
+    await until(wrong, 50_000)
+    const text = lines.find(({ fields }) => fields.event === 'self.suspected')?.message
+    expect(text).toContain('127.0.0.9')
+    expect(text).toContain('check advertise.host')
+    const health = second.health().checks.find(({ name }) => name === 'membership')
+    expect(health?.status).toBe('degraded')
+    expect(health?.detail).toContain('check advertise.host')
+    expect(first.health().checks.find(({ name }) => name === 'membership')?.detail).not.toContain(
+      'advertise.host',
+    )
+  })
+})

@@ -23,6 +23,7 @@ import { MembershipCore } from '../core/membership-core.ts'
 import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
+import { Doubts } from './doubts.ts'
 import { RefusedPackets } from './refused-packets.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
@@ -67,6 +68,7 @@ export class MembershipService {
   #detail = 'discovery was not asked yet'
   #closed = false
   readonly #refusedPackets: RefusedPackets
+  readonly #doubts = new Doubts()
 
   constructor(settings: MembershipServiceOptions) {
     this.#settings = settings
@@ -157,6 +159,11 @@ export class MembershipService {
     return this.#core.localHealth
   }
 
+  /** Why others suspect this node again and again, in words; null when they do not. */
+  get doubts(): string | null {
+    return this.#doubts.goOn(this.#nowMs) ? this.#doubtful : null
+  }
+
   /** The estimated round trip to a member in milliseconds; undefined before one was measured. */
   rttMs(nodeId: NodeId): number | undefined {
     return this.#core.rttMs(nodeId)
@@ -239,6 +246,7 @@ export class MembershipService {
     for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
       this.#one(effect)
     }
+    this.#warnOfDoubts()
     this.#timer?.cancel()
     const { scheduler } = this.#settings
     const deadlineMs = this.#core.nextDeadlineMs()
@@ -295,6 +303,19 @@ export class MembershipService {
     const errorCode =
       code === 'version' ? 'ERR_NODOSUM_VERSION_INCOMPATIBLE' : 'ERR_NODOSUM_JOIN_REFUSED'
     this.#failed?.(new NodosumError(errorCode, message, { details: { from, reason } }))
+  }
+
+  #warnOfDoubts(): void {
+    const { refutations } = this.#core.counters
+    if (!this.#doubts.isWorthAWarning(this.#nowMs, refutations)) return
+    const message = `others suspect this node again and again although it runs: ${this.#doubtful}`
+    this.#settings.logger.warn({ event: 'self.suspected', refutations }, message)
+  }
+
+  get #doubtful(): string {
+    const [address] = this.#core.self.addresses
+    const where = address === undefined ? '' : ` ${address.host}:${address.udpPort}`
+    return `they do not reach the address${where} that it advertises; check advertise.host and firewalls`
   }
 
   #packetRefused(from: PacketAddress): void {
