@@ -12,7 +12,10 @@ import { checkCombination } from './profile.ts'
 const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
   z.string().refine(check, { error: `${what}: 1 to 64 characters of A-Z a-z 0-9 . _ -` })
 
-const seeds = z.array(z.string()).max(64)
+const seeds = z
+  .array(z.string())
+  .max(64)
+  .describe('Addresses of other nodes, host:port; this node may be among them.')
 
 const identity = z.strictObject({
   certificateFile: z.string().optional().describe('PEM file of the certificate and its chain.'),
@@ -137,7 +140,8 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
               'UDP port for gossip and QUIC, TCP port for HTTP/2: the same number. 0 picks a free one. Default: 6969; in profile development 0.',
           }).optional(),
         })
-        .optional(),
+        .optional()
+        .describe('Where this node listens; in profile development on loopback only.'),
       advertise: z
         .strictObject({
           host: z
@@ -148,7 +152,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .optional()
         .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
       discovery: z
-        .union([z.strictObject({ seeds }), z.function()])
+        .union([
+          z.strictObject({ seeds }).meta({ 'x-nodosum-type': '{ seeds: ["10.0.0.1:6969"] }' }),
+          z.function().meta({ 'x-nodosum-type': 'function' }),
+        ])
         .optional()
         .describe('{ seeds: ["10.0.0.1:6969"] }, or a function that resolves to such a list.'),
       join: z
@@ -173,7 +180,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
             description: 'How long to try before createNode rejects with JOIN_TIMEOUT.',
           }),
         })
-        .prefault({}),
+        .prefault({})
+        .describe(
+          'How a cluster may begin. With neither expect nor alone this node joins one that there is.',
+        ),
       identity: identity.optional().describe('Required except in profile development.'),
       gossipKeys: z
         .array(z.string())
@@ -201,8 +211,16 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .describe('Where profile development keeps what its nodes share. Default: per user.'),
       logger: z
         .custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child')
-        .optional(),
-      signal: z.instanceof(AbortSignal).optional().describe('Gives up joining when it aborts.'),
+        .meta({ 'x-nodosum-type': 'Logger' })
+        .optional()
+        .describe(
+          'Has debug, info, warn and error, each (fields, message), and child(fields), as pino has. Default: JSON lines of warnings and errors on stderr.',
+        ),
+      signal: z
+        .instanceof(AbortSignal)
+        .meta({ 'x-nodosum-type': 'AbortSignal' })
+        .optional()
+        .describe('Gives up joining when it aborts.'),
       layers: z
         .strictObject({
           membership: membershipOptions.schema.prefault({}),

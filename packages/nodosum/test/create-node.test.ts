@@ -183,6 +183,28 @@ describe('createNode rejects', () => {
     expect(error.message).toContain('join.alone: contradicts join.expect: 3')
   })
 
+  it('when discovery hangs, and says that it has not answered', async () => {
+    const error = await rejection({
+      ...(await alone()),
+      discovery: () => new Promise(() => undefined),
+      join: { timeoutMs: 300 },
+    })
+    expect(error.code).toBe('ERR_NODOSUM_JOIN_TIMEOUT')
+    expect(error.message).toContain('discovery: it was asked and has not answered')
+  })
+
+  it('when an option has another form, and shows the form', async () => {
+    const wrong = [
+      [{ discovery: ['10.0.0.1:6969'] }, 'discovery: expected { seeds: ["10.0.0.1:6969"] }, or a'],
+      [{ identity: { certificate: Buffer.from('x') } }, 'got bytes: pass text'],
+    ] as const
+    for (const [options, words] of wrong) {
+      const error = await rejection({ ...(await alone()), ...options })
+      expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+      expect(error.message).toContain(words)
+    }
+  })
+
   it('when another living process uses its id', async () => {
     const developmentDirectory = scratch()
     const options = { profile: 'development', developmentDirectory } as const

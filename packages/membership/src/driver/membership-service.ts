@@ -65,7 +65,9 @@ export class MembershipService {
   #lookup: TimerHandle | null = null
   #formed: (() => void) | null = null
   #failed: ((error: NodosumError) => void) | null = null
-  #detail = 'discovery was not asked yet'
+  /** What discovery said last; null before it has said anything. */
+  #detail: string | null = null
+  #isAsking = false
   #closed = false
   readonly #refusedPackets: RefusedPackets
   readonly #doubts = new Doubts()
@@ -331,6 +333,7 @@ export class MembershipService {
   #look(): void {
     const { discovery, scheduler, random, options } = this.#settings
     this.#supervisor.run('discovery', async () => {
+      this.#isAsking = true
       try {
         const { addresses, detail } = await discovery.find(this.#abort.signal)
         this.#detail = detail
@@ -342,6 +345,7 @@ export class MembershipService {
         this.#detail = error instanceof Error ? error.message : String(error)
         throw error
       } finally {
+        this.#isAsking = false
         if (!this.#closed) {
           const alone = this.#core.members().length === 1 || !this.#core.isFormed
           const periodMs = alone ? options.joinRetryMs : options.syncPeriodMs
@@ -360,6 +364,9 @@ export class MembershipService {
       formation.expect === null
         ? 'it waits for a formed cluster (neither join.expect nor join.alone is set)'
         : `it waits for ${formation.expect} founders`
+    const said = this.#detail === null ? [] : [this.#detail]
+    if (this.#isAsking) said.push('it was asked and has not answered')
+    const discovery = said.join('; ') || 'it was not asked yet'
     const refused = this.#refusedPackets.last
     const silence =
       refused === null
@@ -368,8 +375,8 @@ export class MembershipService {
     const found = others.length === 0 ? silence : `it sees ${others.join(', ')}`
     return new NodosumError(
       'ERR_NODOSUM_JOIN_TIMEOUT',
-      `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${this.#detail}`,
-      { details: { seen: others, discovery: this.#detail, refusedPackets: refused } },
+      `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${discovery}`,
+      { details: { seen: others, discovery, refusedPackets: refused } },
     )
   }
 }
