@@ -139,7 +139,10 @@ export interface Node {
   readonly id: string
   readonly bootId: string
   readonly cluster: string
-  /** Where this node listens. */
+  /**
+   * Where others reach this node: `advertise.host`, else the address it binds; for 0.0.0.0 what
+   * another node saw, and 0.0.0.0 until then.
+   */
   readonly address: { readonly host: string; readonly port: number }
   /** Every known member, self first. */
   members(): readonly Member[]

@@ -28,7 +28,6 @@ export class RunningNode implements Node {
   readonly id: string
   readonly bootId: string
   readonly cluster: string
-  readonly address: { readonly host: string; readonly port: number }
   readonly closed: Promise<CloseReason>
   readonly #layers: Layers
   readonly #undelivered = new Set<(message: Undelivered) => void>()
@@ -41,11 +40,17 @@ export class RunningNode implements Node {
     this.id = layers.nodeId
     this.bootId = layers.bootId
     this.cluster = layers.config.cluster
-    this.address = layers.network.udp.address
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     layers.membership.onConflict = (error) => this.#fail(error)
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const { membership, network } = this.#layers
+    const { port, host: bound } = network.udp.address
+    const [self] = membership.members()
+    return { host: self?.addresses[0]?.host ?? bound, port }
   }
 
   members(): readonly Member[] {

@@ -12,6 +12,7 @@ import {
   scratch,
   seeEachOther,
   startNode,
+  until,
 } from './start-nodes.ts'
 
 const dayMs = 86_400_000
@@ -269,6 +270,23 @@ describe('createNode with certificates and seeds', () => {
     }
     expect((await rejection(otherKey)).code).toBe('ERR_NODOSUM_JOIN_TIMEOUT')
     expect(aliveOf(first)).toEqual(['shop-1'])
+  })
+
+  it('knows where it is reached when it binds every address', async () => {
+    const directory = scratch()
+    const gossipKeys = [generateGossipKey()]
+    const listen = { host: '0.0.0.0', port: 0 }
+    const first = await startNode({ ...(await alone('shop-1', directory)), gossipKeys, listen })
+    const second = await startNode({
+      ...(await alone('shop-2', directory)),
+      join: { timeoutMs: 10_000 },
+      discovery: { seeds: [`127.0.0.1:${first.address.port}`] },
+      gossipKeys,
+      listen,
+    })
+    const nodes = [first, second]
+    await until(() => nodes.every(({ address }) => address.host === '127.0.0.1'))
+    for (const node of nodes) expect(node.members()[0]?.addresses[0]?.host).toBe('127.0.0.1')
   })
 
   it('finds seeds with a function', async () => {
