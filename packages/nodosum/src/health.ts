@@ -28,6 +28,8 @@ export interface TransportFacts {
 /** A certificate with less time left than this is a reason to look. */
 const expiryWarningMs = 86_400_000
 
+const closedDetail = 'the node is closed'
+
 const order = ['ok', 'degraded', 'draining', 'fail'] as const
 
 /** The state of each part, and of the node: the worst of them. */
@@ -38,12 +40,13 @@ export function healthOf(facts: HealthFacts): Health {
 }
 
 function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
-  if (closed) return { name: 'node', status: 'fail', detail: 'the node is closed' }
+  if (closed) return { name: 'node', status: 'fail', detail: closedDetail }
   if (draining) return { name: 'node', status: 'draining', detail: 'the node is draining' }
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members, doubts }: HealthFacts): HealthCheck {
+function membership({ members, doubts, closed }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'membership', status: 'fail', detail: closedDetail }
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
   const detail = [`${present} members present`]
@@ -55,7 +58,8 @@ function membership({ members, doubts }: HealthFacts): HealthCheck {
 }
 
 /** A member without a session is nothing bad: idle ones close, and the next message opens one. */
-function sessions({ members, sessions: open, transport }: HealthFacts): HealthCheck {
+function sessions({ members, sessions: open, transport, closed }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'transport', status: 'fail', detail: closedDetail }
   const peers = members.filter((member) => !isGone(member)).length - 1
   const { quicProblem, unreachable, untrusted, fellBack } = transport
   const detail = [`${open} sessions open to ${peers} peers`, ...untrusted]
