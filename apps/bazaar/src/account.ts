@@ -206,10 +206,14 @@ function readStock(file: string): ReadonlyMap<string, number> {
   return stock
 }
 
+/** For a reader who takes a failed order for a defect. */
+const failedMeans = 'failed: the bank declined, or the product was sold out; nothing was sold'
+
 export function describeAccount(account: Account): string {
   const { placed, confirmed, failed, pending, oversold, soldOut, lost, problems } = account
   const lines = [
     `placed ${placed} = confirmed ${confirmed} + pending ${pending.length} + failed ${failed}`,
+    ...(failed > 0 ? [failedMeans] : []),
     `lost ${lost.length}, oversold ${oversold} (${soldOut} products are sold out)`,
     ...pending.map((id) => `pending: ${id}`),
     ...problems.slice(0, 20).map((problem) => `problem: ${problem}`),

@@ -99,8 +99,10 @@ if (drawing !== null) clearInterval(drawing)
 if (!balanced) {
   process.stdout.write(`journals and database: ${directory}\n`)
   process.stdout.write(`logs of the processes: ${join(directory, 'logs')}\n`)
-} else if (flags.directory === null) rmSync(directory, { recursive: true, force: true })
-else process.stdout.write(`the files of this run are in ${directory}\n`)
+} else if (flags.directory === null) {
+  rmSync(directory, { recursive: true, force: true })
+  process.stdout.write('the files of this run are deleted; --directory DIR keeps them\n')
+} else process.stdout.write(`the files of this run are in ${directory}\n`)
 // Told to stop, a run with --once has not shown what it was asked to.
 const cutShort = interruptedBy !== null && !isLive
 process.exit(balanced ? (cutShort ? 128 + constants.signals[interruptedBy ?? 'SIGINT'] : 0) : 1)

@@ -41,6 +41,10 @@ describe('an honest history', () => {
       problems: [],
     })
     expect(describeAccount(account)).toMatch(/^placed 4 = confirmed 3 \+ pending 0 \+ failed 1\n/)
+    expect(describeAccount(account)).toMatch(
+      /\nfailed: the bank declined, or the product was sold out/,
+    )
+    expect(describeAccount({ ...account, failed: 0 })).not.toContain('failed:')
     expect(describeAccount(account)).toMatch(/the account balances$/)
   })
 

@@ -11,7 +11,20 @@ export interface Seal {
   seal(bytes: Uint8Array): Uint8Array
   /** Undefined for what is not from a holder of the key, or is a repetition. */
   open(bytes: Uint8Array): Uint8Array | undefined
+  /** Why the last packet that did not open did not. */
+  readonly lastRefusal: PacketRefusal | null
 }
+
+/** Why a packet does not open. */
+export type PacketRefusal =
+  | 'tooShort'
+  | 'unknownVersion'
+  /** Sealed with a key that this node does not hold. */
+  | 'unknownKey'
+  | 'reflected'
+  | 'replayed'
+  /** Sealed with a key of this node, and yet it does not open: most likely another cluster's. */
+  | 'forged'
 
 /** Where the first members may be. */
 export interface Discovery {

@@ -61,6 +61,10 @@ describe('joining', () => {
     cluster.scheduler.runUntil(() => cluster.agrees, 10_000)
     const b = a.core.members().find(({ nodeId }) => nodeId === 'b')
     expect(b?.addresses).toEqual([{ host: 'b', udpPort: 7_000, tcpPort: 0 }])
+    // And they learn it of themselves, the first one as well as the one that joined.
+    const isLearned = (node: SimulatedNode): boolean =>
+      node.core.self.addresses[0]?.host === node.core.self.nodeId
+    cluster.scheduler.runUntil(() => cluster.living.every(isLearned), 10_000)
   })
 })
 

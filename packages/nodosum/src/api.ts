@@ -152,7 +152,10 @@ export interface Node {
   readonly id: string
   readonly bootId: string
   readonly cluster: string
-  /** Where this node listens. */
+  /**
+   * Where others reach this node: `advertise.host`, else the address it binds; for 0.0.0.0 what
+   * another node saw, and 0.0.0.0 until then.
+   */
   readonly address: { readonly host: string; readonly port: number }
   /** Every known member, self first. */
   members(): readonly Member[]
@@ -204,10 +207,30 @@ export interface ApplicationMetrics {
   readonly handlerErrors: number
 }
 
+/** Packets of the membership protocol since the start. */
+export interface GossipMetrics {
+  readonly sealed: number
+  readonly opened: number
+  /** Packets that were dropped, by reason. The log names the sources of those that matter. */
+  readonly refused: {
+    readonly tooShort: number
+    readonly unknownVersion: number
+    /** Sealed with a gossip key that this node does not hold. */
+    readonly unknownKey: number
+    /** This node's own packet came back. */
+    readonly reflected: number
+    /** Seen before, or too old to tell. */
+    readonly replayed: number
+    /** Sealed with a key of this node, but of another cluster, or changed on the way. */
+    readonly forged: number
+  }
+}
+
 export interface Metrics {
   readonly applications: Readonly<Record<string, ApplicationMetrics>>
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
+  readonly gossip: GossipMetrics
   /** Every connection, dial, circuit breaker and counter of the connection pool. */
   readonly connections: PoolSnapshot
 }

@@ -6,6 +6,7 @@ import type { Member } from './api.ts'
 export class ClusterDirectory implements Directory {
   readonly self: NodeId
   readonly #members: () => readonly Member[]
+  readonly #isRefused: (node: NodeId) => boolean
   readonly #announce: (applications: readonly ApplicationId[]) => void
   #candidates = new Map<string, readonly NodeId[]>()
   #present: Set<string> | null = null
@@ -13,14 +14,17 @@ export class ClusterDirectory implements Directory {
   constructor(options: {
     self: NodeId
     members: () => readonly Member[]
+    /** Members that nothing can be sent to, because this node does not trust them. */
+    isRefused: (node: NodeId) => boolean
     announce: (applications: readonly ApplicationId[]) => void
   }) {
     this.self = options.self
     this.#members = options.members
+    this.#isRefused = options.isRefused
     this.#announce = options.announce
   }
 
-  /** The view has changed. */
+  /** The view has changed, or who is trusted. */
   changed(): void {
     this.#candidates = new Map()
     this.#present = null
@@ -33,6 +37,7 @@ export class ClusterDirectory implements Directory {
         .filter(({ state }) => state === 'alive' || state === 'suspect')
         .filter(({ applications }) => applications.includes(application))
         .map(({ nodeId }) => nodeId as NodeId)
+        .filter((nodeId) => !this.#isRefused(nodeId))
         .sort()
       // Bounded by the applications that this node asks for, which messaging bounds.
       this.#candidates.set(application, found)

@@ -4,6 +4,8 @@ import type { Health, HealthCheck, Member } from './api.ts'
 export interface HealthFacts {
   readonly nowMs: number
   readonly members: readonly Member[]
+  /** Why others suspect this node again and again; null when they do not. */
+  readonly doubts: string | null
   readonly sessions: number
   readonly transport: TransportFacts
   readonly certificateNotAfterMs: number
@@ -17,12 +19,16 @@ export interface TransportFacts {
   readonly quicProblem: string | null
   /** Present members that could not be reached at the last try. */
   readonly unreachable: readonly string[]
+  /** Present members with which a certificate is in the way, in words. */
+  readonly untrusted: readonly string[]
   /** Members that are connected over HTTP/2 although QUIC was tried first. */
   readonly fellBack: readonly string[]
 }
 
 /** A certificate with less time left than this is a reason to look. */
 const expiryWarningMs = 86_400_000
+
+const closedDetail = 'the node is closed'
 
 const order = ['ok', 'degraded', 'draining', 'fail'] as const
 
@@ -34,36 +40,35 @@ export function healthOf(facts: HealthFacts): Health {
 }
 
 function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
-  if (closed) return { name: 'node', status: 'fail', detail: 'the node is closed' }
+  if (closed) return { name: 'node', status: 'fail', detail: closedDetail }
   if (draining) return { name: 'node', status: 'draining', detail: 'the node is draining' }
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members }: HealthFacts): HealthCheck {
+function membership({ members, doubts, closed }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'membership', status: 'fail', detail: closedDetail }
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
-  if (away.length === 0) {
-    return { name: 'membership', status: 'ok', detail: `${present} members present` }
-  }
+  const detail = [`${present} members present`]
   const names = away.map(({ nodeId, state }) => `${nodeId} (${state})`).join(', ')
-  return {
-    name: 'membership',
-    status: 'degraded',
-    detail: `${present} members present; not answering: ${names}`,
-  }
+  if (away.length > 0) detail.push(`not answering: ${names}`)
+  if (doubts !== null) detail.push(`others suspect this node: ${doubts}`)
+  const status = detail.length === 1 ? 'ok' : 'degraded'
+  return { name: 'membership', status, detail: detail.join('; ') }
 }
 
 /** A member without a session is nothing bad: idle ones close, and the next message opens one. */
-function sessions({ members, sessions: open, transport }: HealthFacts): HealthCheck {
+function sessions({ members, sessions: open, transport, closed }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'transport', status: 'fail', detail: closedDetail }
   const peers = members.filter((member) => !isGone(member)).length - 1
-  const { quicProblem, unreachable, fellBack } = transport
-  const detail = [`${open} sessions open to ${peers} peers`]
+  const { quicProblem, unreachable, untrusted, fellBack } = transport
+  const detail = [`${open} sessions open to ${peers} peers`, ...untrusted]
   if (unreachable.length > 0) detail.push(`not reachable: ${unreachable.join(', ')}`)
   if (fellBack.length > 0) {
     detail.push(`over HTTP/2 because QUIC did not answer: ${fellBack.join(', ')}; does UDP pass?`)
   }
   if (quicProblem !== null) detail.push(`HTTP/2 only, QUIC is not available: ${quicProblem}`)
-  const isDegraded = unreachable.length > 0 || fellBack.length > 0
+  const isDegraded = unreachable.length + untrusted.length + fellBack.length > 0
   return {
     name: 'transport',
     status: isDegraded ? 'degraded' : 'ok',

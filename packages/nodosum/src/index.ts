@@ -6,6 +6,7 @@ export type {
   BroadcastOptions,
   CloseReason,
   DrainReport,
+  GossipMetrics,
   Health,
   HealthCheck,
   Lane,

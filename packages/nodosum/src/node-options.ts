@@ -7,11 +7,15 @@ import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
 import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
 import { type H2Settings, h2Options } from '@nodosum/transport-h2'
 import { z } from 'zod'
+import { checkCombination } from './profile.ts'
 
 const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
   z.string().refine(check, { error: `${what}: 1 to 64 characters of A-Z a-z 0-9 . _ -` })
 
-const seeds = z.array(z.string()).max(64)
+const seeds = z
+  .array(z.string())
+  .max(64)
+  .describe('Addresses of other nodes, host:port; this node may be among them.')
 
 const identity = z.strictObject({
   certificateFile: z.string().optional().describe('PEM file of the certificate and its chain.'),
@@ -82,7 +86,9 @@ export interface NodeConfig {
   readonly cluster: string
   readonly nodeId?: string | undefined
   readonly profile: 'development' | 'small'
-  readonly listen?: { readonly host: string; readonly port: number } | undefined
+  readonly listen?:
+    | { readonly host?: string | undefined; readonly port?: number | undefined }
+    | undefined
   readonly advertise?: { readonly host: string } | undefined
   readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
   readonly join: {
@@ -111,108 +117,132 @@ export interface NodeConfig {
 /** Every option of `createNode`. */
 export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
   name: 'createNode',
-  schema: z.strictObject({
-    cluster: name('cluster name', isClusterName).describe('Nodes with other names never talk.'),
-    nodeId: name('node id', isNodeId)
-      .optional()
-      .describe('Default: from the certificate, else kept in dataDirectory, else random.'),
-    profile: z
-      .enum(['development', 'small'])
-      .default('small')
-      .describe(
-        'development: certificates, gossip key and discovery come from a directory on this machine; loopback only.',
-      ),
-    listen: z
-      .strictObject({
-        host: z.string().default('0.0.0.0').describe('Address to bind, an IP literal.'),
-        port: integer({
-          default: 6_969,
-          min: 0,
-          max: 65_535,
-          description:
-            'UDP port for gossip and QUIC, TCP port for HTTP/2: the same number. 0 picks a free one.',
-        }),
-      })
-      .optional()
-      .describe('In profile development: 127.0.0.1 and port 0.'),
-    advertise: z
-      .strictObject({
-        host: z
-          .string()
-          .refine((host) => isIP(host) !== 0, 'an IP address, not a name')
-          .describe('The IP address at which others reach this node.'),
-      })
-      .optional()
-      .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
-    discovery: z
-      .union([z.strictObject({ seeds }), z.function()])
-      .optional()
-      .describe('{ seeds: ["10.0.0.1:6969"] }, or a function that resolves to such a list.'),
-    join: z
-      .strictObject({
-        expect: z
-          .number()
-          .int()
-          .min(1)
-          .max(1_000)
-          .optional()
-          .describe('Forms a cluster once so many founders see each other.'),
-        alone: z
-          .boolean()
-          .optional()
-          .describe('May form a cluster by itself. Default: true in profile development.'),
-        timeoutMs: duration({
-          default: 30_000,
-          min: 100,
-          max: 3_600_000,
-          description: 'How long to try before createNode rejects with JOIN_TIMEOUT.',
-        }),
-      })
-      .prefault({}),
-    identity: identity.optional().describe('Required except in profile development.'),
-    gossipKeys: z
-      .array(z.string())
-      .min(1)
-      .max(8)
-      .optional()
-      .describe(
-        'From generateGossipKey(). The first seals, all open. Required except in profile development.',
-      ),
-    transport: z
-      .enum(['auto', 'quic', 'h2'])
-      .default('auto')
-      .describe(
-        'What this node dials with. auto: QUIC, and HTTP/2 as well when QUIC has not answered within a second, or alone where QUIC does not load. Every node listens on HTTP/2 and, where it loads, on QUIC.',
-      ),
-    tags: z
-      .record(z.string(), z.string())
-      .default({})
-      .superRefine(checkTags)
-      .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
-    dataDirectory: z
-      .string()
-      .optional()
-      .describe('Keeps the node id, if it has to be made up, and how often the node was started.'),
-    developmentDirectory: z
-      .string()
-      .optional()
-      .describe('Where profile development keeps what its nodes share. Default: per user.'),
-    logger: z
-      .custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child')
-      .optional(),
-    signal: z.instanceof(AbortSignal).optional().describe('Gives up joining when it aborts.'),
-    layers: z
-      .strictObject({
-        membership: membershipOptions.schema.prefault({}),
-        streams: streamsOptions.schema.prefault({}),
-        messaging: messagingOptions.schema.prefault({}),
-        pool: poolOptions.schema.prefault({}),
-        h2: h2Options.schema.prefault({}),
-        quic: z.record(z.string(), z.unknown()).default({}),
-      })
-      .prefault({})
-      .describe('Every limit and time of every layer; see the reference of each.'),
-  }),
+  schema: z
+    .strictObject({
+      cluster: name('cluster name', isClusterName).describe('Nodes with other names never talk.'),
+      nodeId: name('node id', isNodeId)
+        .optional()
+        .describe('Default: from the certificate, else kept in dataDirectory, else random.'),
+      profile: z
+        .enum(['development', 'small'])
+        .default('small')
+        .describe(
+          'development: certificates, gossip key and discovery come from a directory on this machine; loopback only.',
+        ),
+      listen: z
+        .strictObject({
+          host: z
+            .string()
+            .optional()
+            .describe(
+              'Address to bind, an IP literal. Default: 0.0.0.0; in profile development 127.0.0.1.',
+            ),
+          port: integer({
+            min: 0,
+            max: 65_535,
+            description:
+              'UDP port for gossip and QUIC, TCP port for HTTP/2: the same number. 0 picks a free one. Default: 6969; in profile development 0.',
+          }).optional(),
+        })
+        .optional()
+        .describe('Where this node listens; in profile development on loopback only.'),
+      advertise: z
+        .strictObject({
+          host: z
+            .string()
+            .refine((host) => isIP(host) !== 0, 'an IP address, not a name')
+            .describe('The IP address at which others reach this node.'),
+        })
+        .optional()
+        .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
+      discovery: z
+        .union([
+          z.strictObject({ seeds }).meta({ 'x-nodosum-type': '{ seeds: ["10.0.0.1:6969"] }' }),
+          z.function().meta({ 'x-nodosum-type': 'function' }),
+        ])
+        .optional()
+        .describe('{ seeds: ["10.0.0.1:6969"] }, or a function that resolves to such a list.'),
+      join: z
+        .strictObject({
+          expect: z
+            .number()
+            .int()
+            .min(1)
+            .max(1_000)
+            .optional()
+            .describe('Forms a cluster once so many founders see each other.'),
+          alone: z
+            .boolean()
+            .optional()
+            .describe(
+              'May form a cluster by itself; not together with expect. Default: true in profile development, unless expect is set.',
+            ),
+          timeoutMs: duration({
+            default: 30_000,
+            min: 100,
+            max: 3_600_000,
+            description: 'How long to try before createNode rejects with JOIN_TIMEOUT.',
+          }),
+        })
+        .prefault({})
+        .describe(
+          'How a cluster may begin. With neither expect nor alone this node joins one that there is.',
+        ),
+      identity: identity.optional().describe('Required except in profile development.'),
+      gossipKeys: z
+        .array(z.string())
+        .min(1)
+        .max(8)
+        .optional()
+        .describe(
+          'From generateGossipKey(). The first seals, all open. Required except in profile development.',
+        ),
+      transport: z
+        .enum(['auto', 'quic', 'h2'])
+        .default('auto')
+        .describe(
+          'What this node dials with. auto: QUIC, and HTTP/2 as well when QUIC has not answered within a second, or alone where QUIC does not load. Every node listens on HTTP/2 and, where it loads, on QUIC.',
+        ),
+      tags: z
+        .record(z.string(), z.string())
+        .default({})
+        .superRefine(checkTags)
+        .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
+      dataDirectory: z
+        .string()
+        .optional()
+        .describe(
+          'Keeps the node id, if it has to be made up, and how often the node was started.',
+        ),
+      developmentDirectory: z
+        .string()
+        .optional()
+        .describe('Where profile development keeps what its nodes share. Default: per user.'),
+      logger: z
+        .custom<Logger>(isLogger, 'a logger has debug, info, warn, error and child')
+        .meta({ 'x-nodosum-type': 'Logger' })
+        .optional()
+        .describe(
+          'Has debug, info, warn and error, each (fields, message), and child(fields), as pino has. Default: JSON lines of warnings and errors on stderr.',
+        ),
+      signal: z
+        .instanceof(AbortSignal)
+        .meta({ 'x-nodosum-type': 'AbortSignal' })
+        .optional()
+        .describe('Gives up joining when it aborts.'),
+      layers: z
+        .strictObject({
+          membership: membershipOptions.schema.prefault({}),
+          streams: streamsOptions.schema.prefault({}),
+          messaging: messagingOptions.schema.prefault({}),
+          pool: poolOptions.schema.prefault({}),
+          h2: h2Options.schema.prefault({}),
+          quic: z.record(z.string(), z.unknown()).default({}),
+        })
+        .prefault({})
+        .describe('Every limit and time of every layer; see the reference of each.'),
+    })
+    .superRefine(checkCombination),
 }) as unknown as OptionTable<NodeConfig, NodeOptions>
 
 /** A record that is larger would not decode at the other members. */

@@ -39,7 +39,6 @@ export class RunningNode implements Node {
   readonly id: string
   readonly bootId: string
   readonly cluster: string
-  readonly address: { readonly host: string; readonly port: number }
   readonly closed: Promise<CloseReason>
   readonly #layers: Layers
   readonly #undelivered = new Set<(message: Undelivered) => void>()
@@ -52,11 +51,17 @@ export class RunningNode implements Node {
     this.id = layers.nodeId
     this.bootId = layers.bootId
     this.cluster = layers.config.cluster
-    this.address = layers.network.udp.address
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     layers.membership.onConflict = (error) => this.#fail(error)
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const { membership, network } = this.#layers
+    const { port, host: bound } = network.udp.address
+    const [self] = membership.members()
+    return { host: self?.addresses[0]?.host ?? bound, port }
   }
 
   members(): readonly Member[] {
@@ -67,6 +72,7 @@ export class RunningNode implements Node {
     return healthOf({
       nowMs: Date.now(),
       members: this.members(),
+      doubts: this.#layers.membership.doubts,
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
@@ -80,7 +86,9 @@ export class RunningNode implements Node {
     for (const { state } of this.members()) members[state] += 1
     const applications = this.#layers.messaging.snapshot()
     const connections = this.#layers.network.pool.snapshot()
-    return { applications, members, sessions: this.#sessionCount(), connections }
+    const { sealed, opened, ...refused } = this.#layers.seal.counters
+    const gossip = { sealed, opened, refused }
+    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void

@@ -10,8 +10,9 @@ import {
   type ClusterName,
   type Logger,
   type NodeId,
-  NodosumError,
   newBootId,
+  type Random,
+  type Scheduler,
   Supervisor,
 } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
@@ -24,6 +25,8 @@ import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
+import { PeerTrust } from './peer-trust.ts'
+import { listenOf } from './profile.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
@@ -41,6 +44,9 @@ export interface Layers {
   readonly membership: MembershipService
   readonly discovery: Discovery
   readonly directory: ClusterDirectory
+  readonly trust: PeerTrust
+  readonly scheduler: Scheduler
+  readonly random: Random
   readonly undo: Undo
 }
 
@@ -66,14 +72,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const scheduler = supervisedScheduler(systemScheduler(), supervisor)
 
   const isDevelopment = config.profile === 'development'
-  const listen = config.listen ?? {
-    host: isDevelopment ? '127.0.0.1' : '0.0.0.0',
-    port: isDevelopment ? 0 : 6_969,
-  }
-  if (isDevelopment && listen.host !== '127.0.0.1' && listen.host !== '::1') {
-    const message = `listen.host: profile development listens on loopback only, not ${listen.host}`
-    throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
-  }
+  const listen = listenOf(config)
   const discovery = discoveryOf(config, credentials)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
   const node: { sessions?: SessionTable; membership?: MembershipService } = {}
@@ -97,13 +96,33 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const { udp, pool } = network
   const sessions = new SessionTable({
     self: { cluster, nodeId, bootId },
-    dial: (peer, { signal }) => pool.dial(peer, { signal }),
+    dial: async (peer, { signal }) => {
+      try {
+        return await pool.dial(peer, { signal })
+      } catch (error) {
+        trust.failed(peer, error)
+        throw error
+      }
+    },
     scheduler,
     logger,
     options: config.layers.streams,
   })
   undo.add(() => sessions.close())
   node.sessions = sessions
+  const open = (peer: NodeId): void => {
+    sessions.ensure(peer).catch((error: unknown) => {
+      const fields = { event: 'session.failed', peer_id: peer, err: error }
+      logger.debug(fields, `no session with ${peer} yet`)
+    })
+  }
+  const trust: PeerTrust = new PeerTrust({
+    scheduler,
+    logger,
+    dial: open,
+    changed: () => directory.changed(),
+  })
+  undo.add(async () => trust.close())
 
   const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
   const loopDelay = eventLoopDelay()
@@ -123,7 +142,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     tags: config.tags,
     formation: {
       expect: config.join.expect ?? null,
-      alone: config.join.alone ?? isDevelopment,
+      alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
     },
     packets: udp,
     seal,
@@ -140,9 +159,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   undo.add(() => membership.close())
   node.membership = membership
 
-  const directory = new ClusterDirectory({
+  const directory: ClusterDirectory = new ClusterDirectory({
     self: nodeId,
     members: () => membership.members(),
+    isRefused: (peer) => trust.refuses(peer),
     announce: (applications) => membership.setApplications(applications),
   })
   const messaging = new MessagingService({
@@ -157,18 +177,14 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(() => messaging.close())
 
-  const open = (peer: NodeId): void => {
-    sessions.ensure(peer).catch((error: unknown) => {
-      const fields = { event: 'session.failed', peer_id: peer, err: error }
-      logger.debug(fields, `no session with ${peer} yet`)
-    })
-  }
   sessions.onSession = (session) => {
+    trust.forget(session.peer)
     messaging.attach(session)
     pool.takeIntoUse(session.connection, useOf(session, sessions, open))
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    if (kind === 'restarted' || kind === 'failed' || kind === 'left') trust.forget(member.nodeId)
     // The verdict ends no session, but it is reason to ask for a sign of life.
     if (kind === 'failed') pool.probe(member.nodeId)
     if (kind === 'joined' || kind === 'restarted') {
@@ -194,6 +210,9 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     membership,
     discovery,
     directory,
+    trust,
+    scheduler,
+    random,
     undo,
   }
 }

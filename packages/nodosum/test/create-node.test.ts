@@ -2,29 +2,20 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isNodosumError, type NodosumError, silentLogger } from '@nodosum/kernel'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createNode, generateGossipKey, type NodeOptions } from '../src/index.ts'
+import { generateGossipKey, type NodeOptions } from '../src/index.ts'
 import {
   aliveOf,
   certificateFor,
-  cluster,
+  freePorts,
+  rejection,
   scratch,
   seeEachOther,
   startNode,
+  until,
 } from './start-nodes.ts'
 
 const dayMs = 86_400_000
-
-async function rejection(options: object): Promise<NodosumError> {
-  const started = createNode({ cluster, logger: silentLogger, ...options } as NodeOptions)
-  const outcome = await started.then(
-    (node) => node.close().then(() => 'it started'),
-    (error: unknown) => error,
-  )
-  if (!isNodosumError(outcome)) throw new Error(`no coded error: ${outcome}`)
-  return outcome
-}
 
 /** What a node of profile small needs to form a cluster by itself. */
 async function alone(nodeId = 'shop-1', directory = scratch()): Promise<object> {
@@ -168,6 +159,53 @@ describe('createNode rejects', () => {
     expect(error.message).toContain('loopback')
   })
 
+  it('when profile development would ignore an option, and says why', async () => {
+    const development = { profile: 'development', developmentDirectory: scratch() }
+    const { identity, gossipKeys } = (await alone()) as NodeOptions
+    const ignored = [
+      [{ identity }, 'identity: profile development makes its own'],
+      [{ gossipKeys }, 'gossipKeys: profile development makes its own'],
+      [
+        { advertise: { host: '10.1.1.1' } },
+        'advertise.host: profile development stays on loopback',
+      ],
+    ] as const
+    for (const [options, words] of ignored) {
+      const error = await rejection({ ...development, ...options })
+      expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+      expect(error.message).toContain(words)
+      expect(error.message).toContain('use profile small')
+    }
+  })
+
+  it('when join.expect and join.alone contradict each other', async () => {
+    const error = await rejection({ ...(await alone()), join: { expect: 3, alone: true } })
+    expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+    expect(error.message).toContain('join.alone: contradicts join.expect: 3')
+  })
+
+  it('when discovery hangs, and says that it has not answered', async () => {
+    const error = await rejection({
+      ...(await alone()),
+      discovery: () => new Promise(() => undefined),
+      join: { timeoutMs: 300 },
+    })
+    expect(error.code).toBe('ERR_NODOSUM_JOIN_TIMEOUT')
+    expect(error.message).toContain('discovery: it was asked and has not answered')
+  })
+
+  it('when an option has another form, and shows the form', async () => {
+    const wrong = [
+      [{ discovery: ['10.0.0.1:6969'] }, 'discovery: expected { seeds: ["10.0.0.1:6969"] }, or a'],
+      [{ identity: { certificate: Buffer.from('x') } }, 'got bytes: pass text'],
+    ] as const
+    for (const [options, words] of wrong) {
+      const error = await rejection({ ...(await alone()), ...options })
+      expect(error.code).toBe('ERR_NODOSUM_CONFIG_INVALID')
+      expect(error.message).toContain(words)
+    }
+  })
+
   it('when another living process uses its id', async () => {
     const developmentDirectory = scratch()
     const options = { profile: 'development', developmentDirectory } as const
@@ -177,6 +215,22 @@ describe('createNode rejects', () => {
     const error = await rejection({ nodeId: 'shop-1', ...options })
     expect(error.code).toBe('ERR_NODOSUM_NODE_ID_CONFLICT')
     expect(aliveOf(second)).toEqual(['shop-1', 'shop-2'])
+  })
+})
+
+describe('createNode in profile development', () => {
+  it('stays on loopback when only the port is given', async () => {
+    const [port = 0] = await freePorts(1)
+    const developmentDirectory = scratch()
+    const node = await startNode({ profile: 'development', developmentDirectory, listen: { port } })
+    expect(node.address).toMatchObject({ host: '127.0.0.1', port })
+  })
+
+  it('picks a free port when only the host is given', async () => {
+    const options = { profile: 'development', developmentDirectory: scratch() } as const
+    const listen = { host: '127.0.0.1' }
+    const nodes = [await startNode({ ...options, listen }), await startNode({ ...options, listen })]
+    await seeEachOther(nodes)
   })
 })
 
@@ -216,6 +270,23 @@ describe('createNode with certificates and seeds', () => {
     }
     expect((await rejection(otherKey)).code).toBe('ERR_NODOSUM_JOIN_TIMEOUT')
     expect(aliveOf(first)).toEqual(['shop-1'])
+  })
+
+  it('knows where it is reached when it binds every address', async () => {
+    const directory = scratch()
+    const gossipKeys = [generateGossipKey()]
+    const listen = { host: '0.0.0.0', port: 0 }
+    const first = await startNode({ ...(await alone('shop-1', directory)), gossipKeys, listen })
+    const second = await startNode({
+      ...(await alone('shop-2', directory)),
+      join: { timeoutMs: 10_000 },
+      discovery: { seeds: [`127.0.0.1:${first.address.port}`] },
+      gossipKeys,
+      listen,
+    })
+    const nodes = [first, second]
+    await until(() => nodes.every(({ address }) => address.host === '127.0.0.1'))
+    for (const node of nodes) expect(node.members()[0]?.addresses[0]?.host).toBe('127.0.0.1')
   })
 
   it('finds seeds with a function', async () => {
@@ -259,11 +330,3 @@ describe('the node id', () => {
     expect(error.message).toContain('node-id')
   })
 })
-
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'))
-  await Promise.all(sockets.map((socket) => once(socket, 'listening')))
-  const ports = sockets.map((socket) => socket.address().port)
-  for (const socket of sockets) socket.close()
-  return ports
-}

@@ -11,6 +11,21 @@ import {
   until,
 } from './start-nodes.ts'
 
+describe('a closed node', () => {
+  it('claims neither members nor connections', async () => {
+    const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]
+    const tagPrototypes = new Set(a.members().map(({ tags }) => Object.getPrototypeOf(tags)))
+    expect(tagPrototypes.size).toBe(1)
+    await b.close()
+    const { status, checks } = b.health()
+    expect(status).toBe('fail')
+    for (const name of ['node', 'membership', 'transport']) {
+      const check = checks.find((each) => each.name === name)
+      expect(check).toEqual({ name, status: 'fail', detail: 'the node is closed' })
+    }
+  })
+})
+
 describe('draining', () => {
   it('finishes what runs, refuses what is new, and reports', async () => {
     const [a, b] = (await startDevelopment('a', 'b')) as [Node, Node]

@@ -1,7 +1,15 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseClusterName, parseNodeId, silentLogger } from '@nodosum/kernel'
+import {
+  isNodosumError,
+  type NodosumError,
+  parseClusterName,
+  parseNodeId,
+  silentLogger,
+} from '@nodosum/kernel'
 import { developmentIdentity } from '@nodosum/security'
 import { onTestFinished, vi } from 'vitest'
 import { createNode, type IdentityOptions, type Node, type NodeOptions } from '../src/index.ts'
@@ -20,6 +28,17 @@ export async function startNode(options: Omit<NodeOptions, 'cluster'>): Promise<
   const node = await createNode({ cluster, logger: silentLogger, ...options })
   onTestFinished(() => node.close())
   return node
+}
+
+/** What createNode rejects with. */
+export async function rejection(options: object): Promise<NodosumError> {
+  const started = createNode({ cluster, logger: silentLogger, ...options } as NodeOptions)
+  const outcome = await started.then(
+    (node) => node.close().then(() => 'it started'),
+    (error: unknown) => error,
+  )
+  if (!isNodosumError(outcome)) throw new Error(`no coded error: ${outcome}`)
+  return outcome
 }
 
 /** Nodes of profile development with these ids, once all of them see each other. */
@@ -50,7 +69,7 @@ export async function until(condition: () => boolean, timeout = 20_000): Promise
 export async function certificateFor(
   nodeId: string,
   directory: string,
-  changes: { cluster?: string; wallMs?: number } = {},
+  changes: { cluster?: string | undefined; wallMs?: number } = {},
 ): Promise<IdentityOptions & { certificate: string; key: string; ca: string }> {
   const identity = await developmentIdentity({
     directory: join(directory, 'authority'),
@@ -59,4 +78,13 @@ export async function certificateFor(
     wallMs: changes.wallMs ?? Date.now(),
   })
   return { certificate: identity.certificatePem, key: identity.keyPem, ca: identity.caPem }
+}
+
+/** UDP ports that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, '127.0.0.1'))
+  await Promise.all(sockets.map((socket) => once(socket, 'listening')))
+  const ports = sockets.map((socket) => socket.address().port)
+  for (const socket of sockets) socket.close()
+  return ports
 }

@@ -6,6 +6,7 @@ export {
 export { type GossipKey, generateGossipKey, parseGossipKey } from './adapters/gossip-key.ts'
 export {
   createGossipSeal,
+  type GossipRefusal,
   type GossipSeal,
   type GossipSealCounters,
   type GossipSealOptions,

@@ -98,7 +98,8 @@ function expectedOf(node: SchemaNode): string {
     case 'null':
       return 'null'
     default:
-      if (type.startsWith('"') || ['true', 'false'].includes(type)) return type
+      // A form that is shown needs no article.
+      if (/^["{]/.test(type) || ['true', 'false'].includes(type)) return type
       return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}${bounded(range, ' of ')}`
   }
 }
@@ -122,6 +123,7 @@ function describeValue(value: unknown, isSecret: boolean): string {
     case 'bigint':
       return `${value}n`
     case 'object':
+      if (ArrayBuffer.isView(value)) return "bytes: pass text, such as toString('utf8') gives"
       return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
     default:
       return `a ${typeof value}`

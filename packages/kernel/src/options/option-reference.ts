@@ -21,7 +21,7 @@ export interface OptionReference {
   readonly source: string | null
 }
 
-/** Every option of a table, nested ones in place of the object that holds them. */
+/** Every option of a table, nested ones after what is said of the object that holds them. */
 export function referenceOf(root: SchemaNode): OptionReference[] {
   const rows: OptionReference[] = []
   collect(root, '', false, rows)
@@ -30,25 +30,32 @@ export function referenceOf(root: SchemaNode): OptionReference[] {
 
 function collect(node: SchemaNode, path: string, required: boolean, rows: OptionReference[]): void {
   if (node.properties !== undefined) {
+    // What is said of a group as a whole comes before its options.
+    if (path !== '' && node.description !== undefined) rows.push(rowOf(node, path, required))
     for (const [key, child] of Object.entries(node.properties)) {
       const isRequired = node.required?.includes(key) === true
       collect(child, path === '' ? key : `${path}.${key}`, isRequired, rows)
     }
     return
   }
-  rows.push({
+  rows.push(rowOf(node, path, required))
+  // An alternative that is an object has options of its own.
+  for (const alternative of node.anyOf ?? node.oneOf ?? []) {
+    if (alternative.properties !== undefined) collect(alternative, path, false, rows)
+  }
+}
+
+function rowOf(node: SchemaNode, path: string, required: boolean): OptionReference {
+  return {
     path,
     type: typeName(node),
-    default: node.default,
+    // The default of a group is that of its options.
+    default: node.properties === undefined ? node.default : undefined,
     required,
     unit: node['x-nodosum-unit'] ?? null,
     range: rangeOf(node),
     reload: node['x-nodosum-reload'] ?? null,
     description: node.description ?? '',
     source: node['x-nodosum-source'] ?? null,
-  })
-  // An alternative that is an object has options of its own.
-  for (const alternative of node.anyOf ?? node.oneOf ?? []) {
-    if (alternative.properties !== undefined) collect(alternative, path, false, rows)
   }
 }

@@ -43,6 +43,24 @@ describe('the JSON Schema of options', () => {
 })
 
 describe('the reference of options', () => {
+  it('says what is said of a group before its options', () => {
+    const listen = z.strictObject({ port: integer({ min: 0, max: 9, description: 'Where.' }) })
+    const groups = defineOptions({
+      name: 'groups',
+      schema: z.strictObject({
+        listen: listen.prefault({ port: 1 }).describe('On loopback.'),
+        silent: z.strictObject({ on: flag({ description: 'Whether.' }) }).optional(),
+      }),
+    })
+    const rows = groups.reference().map(({ path, type, description }) => [path, type, description])
+    expect(rows).toEqual([
+      ['listen', 'object', 'On loopback.'],
+      ['listen.port', 'integer', 'Where.'],
+      ['silent.on', 'boolean', 'Whether.'],
+    ])
+    expect(groups.reference()[0]?.default).toBeUndefined()
+  })
+
   it('has a row for each option', () => {
     expect(table.reference()).toHaveLength(Object.keys(defaults).length)
     expect(table.reference()[0]).toEqual({

@@ -72,3 +72,8 @@ export function changeKind(
   if (before.state !== after.state) return wasGone && !gone ? 'joined' : after.state
   return updated && !gone ? 'updated' : null
 }
+
+/** Whether an address stands for all of a machine: others cannot send to it. */
+export function isEveryAddress({ host }: { readonly host: string }): boolean {
+  return host === '0.0.0.0' || host === '::'
+}

@@ -4,7 +4,7 @@ import { encodeStatement } from '../wire/statement-codec.ts'
 import type { Priority } from './dissemination.ts'
 import type { PacketAddress } from './effects.ts'
 import { bootTagOf } from './hash.ts'
-import { isGone, type MemberAddress, type MemberState } from './member.ts'
+import { isEveryAddress, isGone, type MemberAddress, type MemberState } from './member.ts'
 import type { Metadata } from './metadata.ts'
 import type { NodeState } from './node-state.ts'
 import type { Timer } from './timers.ts'
@@ -76,6 +76,7 @@ export class OwnRecord {
     const { self, rules } = this.#state
     const bootTag = statement.kind === 'record' ? bootTagOf(statement.bootId) : statement.bootTag
     if (bootTag === self.bootTag) {
+      if (statement.kind === 'record') this.#adopt(nowMs, statement.addresses)
       this.#deny(nowMs, statement)
       return 'nothing'
     }
@@ -141,6 +142,16 @@ export class OwnRecord {
   #end(): void {
     this.#rival = null
     this.#rivalTimer.cancel()
+  }
+
+  /** This node binds every address, and another one has seen at which it is reached. */
+  #adopt(nowMs: number, seen: readonly MemberAddress[]): void {
+    const { self, table } = this.#state
+    const host = seen.find((address) => !isEveryAddress(address))?.host
+    if (host === undefined || !self.addresses.some(isEveryAddress)) return
+    table.change(self, nowMs, () => {
+      self.addresses = self.addresses.map((own) => (isEveryAddress(own) ? { ...own, host } : own))
+    })
   }
 
   /** Only what is at least as new as what this node says of itself needs a denial. */

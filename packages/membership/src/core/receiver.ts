@@ -9,6 +9,7 @@ import type { PacketAddress } from './effects.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import type { Forming } from './forming.ts'
 import { bootTagOf } from './hash.ts'
+import { isEveryAddress } from './member.ts'
 import type { NodeState } from './node-state.ts'
 import type { OwnRecord } from './own-record.ts'
 import { Source } from './source.ts'
@@ -101,7 +102,7 @@ export class Receiver {
     switch (statement.kind) {
       case 'record':
         if (isOwn) return this.#hearOfSelf(nowMs, statement, source)
-        return this.#beliefs.learnRecord(nowMs, withAddress(statement, source), source)
+        return this.#hearRecord(nowMs, statement, source)
       case 'state':
         if (isOwn) return this.#hearOfSelf(nowMs, statement, source)
         return this.#beliefs.learnState(nowMs, statement, source)
@@ -119,6 +120,13 @@ export class Receiver {
       default:
         unreachable(statement)
     }
+  }
+
+  /** A node that binds every address hears in return where it is reached. */
+  #hearRecord(nowMs: number, statement: RecordStatement, source: Source): void {
+    const record = withAddress(statement, source)
+    this.#beliefs.learnRecord(nowMs, record, source)
+    if (record !== statement && !source.isRefused) source.answer(record)
   }
 
   #hearOfSelf(nowMs: number, statement: RecordStatement | StateStatement, source: Source): void {
@@ -253,8 +261,4 @@ function withAddress(record: RecordStatement, source: Source): RecordStatement {
     isEveryAddress(address) ? { ...address, host } : address,
   )
   return { ...record, addresses }
-}
-
-function isEveryAddress({ host }: { host: string }): boolean {
-  return host === '0.0.0.0' || host === '::'
 }

@@ -10,12 +10,21 @@ import {
   unreachable,
 } from '@nodosum/kernel'
 import type { MembershipCounters } from '../core/counters.ts'
-import type { Admission, Effect, Formation, MembershipView, Refusal } from '../core/effects.ts'
+import type {
+  Admission,
+  Effect,
+  Formation,
+  MembershipView,
+  PacketAddress,
+  Refusal,
+} from '../core/effects.ts'
 import type { Member, MemberAddress, MemberChange } from '../core/member.ts'
 import { MembershipCore } from '../core/membership-core.ts'
 import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
+import { Doubts } from './doubts.ts'
+import { RefusedPackets } from './refused-packets.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface MembershipServiceOptions {
@@ -56,15 +65,19 @@ export class MembershipService {
   #lookup: TimerHandle | null = null
   #formed: (() => void) | null = null
   #failed: ((error: NodosumError) => void) | null = null
-  #detail = 'discovery was not asked yet'
+  /** What discovery said last; null before it has said anything. */
+  #detail: string | null = null
+  #isAsking = false
   #closed = false
-  /** Packets that did not open: strangers, other keys, repetitions. */
-  #refusedPackets = 0
+  readonly #refusedPackets: RefusedPackets
+  readonly #doubts = new Doubts()
 
   constructor(settings: MembershipServiceOptions) {
     this.#settings = settings
     const { logger, scheduler } = settings
     this.#supervisor = new Supervisor({ logger, name: 'membership' })
+    const { cluster } = settings
+    this.#refusedPackets = new RefusedPackets({ cluster, nowMs: scheduler.nowMs() })
     this.#core = new MembershipCore({ ...settings, nowMs: scheduler.nowMs() })
     const { snapshots } = settings
     this.#snapshots = snapshots ? new SnapshotWriter(snapshots, this.#supervisor) : null
@@ -81,10 +94,7 @@ export class MembershipService {
     await this.#restore()
     packets.onPacket = this.#supervisor.guard('packet', (bytes, from) => {
       const opened = seal.open(bytes)
-      if (opened === undefined) {
-        this.#refusedPackets += 1
-        return
-      }
+      if (opened === undefined) return this.#packetRefused(from)
       this.#core.handlePacket(scheduler.nowMs(), from, opened)
       this.#perform()
     })
@@ -114,10 +124,6 @@ export class MembershipService {
   /** Self first. */
   members(): readonly Member[] {
     return this.#core.members()
-  }
-
-  get refusedPackets(): number {
-    return this.#refusedPackets
   }
 
   get failures(): number {
@@ -153,6 +159,11 @@ export class MembershipService {
   /** 0 is healthy; up to 7, each stretches probes, timeouts and suspicions by one. */
   get localHealth(): number {
     return this.#core.localHealth
+  }
+
+  /** Why others suspect this node again and again, in words; null when they do not. */
+  get doubts(): string | null {
+    return this.#doubts.goOn(this.#nowMs) ? this.#doubtful : null
   }
 
   /** The estimated round trip to a member in milliseconds; undefined before one was measured. */
@@ -237,6 +248,7 @@ export class MembershipService {
     for (let effect = this.#core.poll(); effect !== undefined; effect = this.#core.poll()) {
       this.#one(effect)
     }
+    this.#warnOfDoubts()
     this.#timer?.cancel()
     const { scheduler } = this.#settings
     const deadlineMs = this.#core.nextDeadlineMs()
@@ -295,10 +307,33 @@ export class MembershipService {
     this.#failed?.(new NodosumError(errorCode, message, { details: { from, reason } }))
   }
 
+  #warnOfDoubts(): void {
+    const { refutations } = this.#core.counters
+    if (!this.#doubts.isWorthAWarning(this.#nowMs, refutations)) return
+    const message = `others suspect this node again and again although it runs: ${this.#doubtful}`
+    this.#settings.logger.warn({ event: 'self.suspected', refutations }, message)
+  }
+
+  get #doubtful(): string {
+    const [address] = this.#core.self.addresses
+    const where = address === undefined ? '' : ` ${address.host}:${address.udpPort}`
+    return `they do not reach the address${where} that it advertises; check advertise.host and firewalls`
+  }
+
+  #packetRefused(from: PacketAddress): void {
+    const { seal, logger } = this.#settings
+    const { lastRefusal } = seal
+    const warning = this.#refusedPackets.refused(this.#nowMs, from, lastRefusal)
+    if (warning === null) return
+    const remote = `${from.host}:${from.port}`
+    logger.warn({ event: 'packet.refused', remote, reason: lastRefusal }, warning)
+  }
+
   /** Asks discovery while alone each `joinRetryMs`, later each `syncPeriodMs`, with jitter. */
   #look(): void {
     const { discovery, scheduler, random, options } = this.#settings
     this.#supervisor.run('discovery', async () => {
+      this.#isAsking = true
       try {
         const { addresses, detail } = await discovery.find(this.#abort.signal)
         this.#detail = detail
@@ -310,6 +345,7 @@ export class MembershipService {
         this.#detail = error instanceof Error ? error.message : String(error)
         throw error
       } finally {
+        this.#isAsking = false
         if (!this.#closed) {
           const alone = this.#core.members().length === 1 || !this.#core.isFormed
           const periodMs = alone ? options.joinRetryMs : options.syncPeriodMs
@@ -328,11 +364,19 @@ export class MembershipService {
       formation.expect === null
         ? 'it waits for a formed cluster (neither join.expect nor join.alone is set)'
         : `it waits for ${formation.expect} founders`
-    const found = others.length === 0 ? 'nobody answered' : `it sees ${others.join(', ')}`
+    const said = this.#detail === null ? [] : [this.#detail]
+    if (this.#isAsking) said.push('it was asked and has not answered')
+    const discovery = said.join('; ') || 'it was not asked yet'
+    const refused = this.#refusedPackets.last
+    const silence =
+      refused === null
+        ? 'nobody answered (whoever has other gossipKeys or another cluster name does not, and warns in its own log)'
+        : `nobody answered that it understands, but ${refused}`
+    const found = others.length === 0 ? silence : `it sees ${others.join(', ')}`
     return new NodosumError(
       'ERR_NODOSUM_JOIN_TIMEOUT',
-      `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${this.#detail}`,
-      { details: { seen: others, discovery: this.#detail } },
+      `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${discovery}`,
+      { details: { seen: others, discovery, refusedPackets: refused } },
     )
   }
 }

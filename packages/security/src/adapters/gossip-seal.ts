@@ -50,6 +50,9 @@ export interface GossipSealCounters {
   readonly forged: number
 }
 
+/** Why a packet was dropped: the name of the counter that counts it. */
+export type GossipRefusal = Exclude<keyof GossipSealCounters, 'sealed' | 'opened'>
+
 export interface GossipSeal {
   /**
    * Seals up to 65,462 bytes; the packet is 45 bytes longer.
@@ -57,8 +60,10 @@ export interface GossipSeal {
    * @throws ERR_NODOSUM_MESSAGE_TOO_LARGE
    */
   seal(bytes: Uint8Array): Uint8Array
-  /** The content; undefined when the packet was dropped, which `counters` tell by reason. */
+  /** The content; undefined when the packet was dropped, and `lastRefusal` says why. */
   open(bytes: Uint8Array): Uint8Array | undefined
+  /** Why `open` dropped the last packet that it dropped; null before there was one. */
+  readonly lastRefusal: GossipRefusal | null
   readonly counters: GossipSealCounters
 }
 
@@ -92,6 +97,7 @@ class AesGossipSeal implements GossipSeal {
   readonly #ownKey: KeyObject
   readonly #senders: SenderMemory<KeyObject>
   #counter = 0
+  #lastRefusal: GossipRefusal | null = null
 
   constructor({ keys, cluster, bootId, sendersMax }: GossipSealOptions) {
     const [first] = keys
@@ -120,6 +126,10 @@ class AesGossipSeal implements GossipSeal {
     this.#ownHeader.set(bootIdToBytes(bootId), bootIdOffset)
     this.#ownBootId = bootId
     this.#ownKey = this.#derive(first, this.#ownHeader)
+  }
+
+  get lastRefusal(): GossipRefusal | null {
+    return this.#lastRefusal
   }
 
   seal(bytes: Uint8Array): Uint8Array {
@@ -198,8 +208,9 @@ class AesGossipSeal implements GossipSeal {
     return associated
   }
 
-  #drop(reason: keyof GossipSealCounters): undefined {
+  #drop(reason: GossipRefusal): undefined {
     this.counters[reason] += 1
+    this.#lastRefusal = reason
     return undefined
   }
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { type ClusterName, type NodeId, NodosumError } from '@nodosum/kernel'
-import { checkLeaf, type Refusal } from '../core/leaf-policy.ts'
+import { authorityRefusal, checkLeaf, type Refusal } from '../core/leaf-policy.ts'
 import type { Identity, IdentityMatch } from '../ports.ts'
 import { chainLengthMax, chainRefusal } from './certificate-chain.ts'
 import type { ParsedCertificate } from './parsed-certificate.ts'
@@ -56,6 +56,9 @@ export async function loadIdentity(
   if (chain.length > chainLengthMax) {
     throw invalid(certificatePem, `has ${chain.length} certificates, at most ${chainLengthMax} fit`)
   }
+  // Its issuer is itself: what is wrong with its path would lead astray.
+  const usage = authorityRefusal(leaf.fields)
+  if (usage !== undefined) throw refused(certificatePem, usage)
   const refusal = chainRefusal({ leaf, presented, authorities, nowMs: context.wallMs })
   if (refusal !== undefined) throw refused(certificatePem, refusal, `CA: ${caPem.where}`)
   const { cluster, nodeId } = context

@@ -39,10 +39,15 @@ export function checkLeaf(fields: CertificateFields, demands: LeafDemands): Leaf
   return usageRefusal(fields) ?? checkName(fields.uris, demands)
 }
 
+/** A CA's own certificate is not a node's. */
+export function authorityRefusal(fields: CertificateFields): Refusal | undefined {
+  if (!fields.isAuthority && fields.keyUsage?.certificateSign !== true) return undefined
+  return untrusted("is a CA certificate; give the node's own, which the CA has issued")
+}
+
 function usageRefusal(fields: CertificateFields): Refusal | undefined {
-  if (fields.isAuthority || fields.keyUsage?.certificateSign === true) {
-    return untrusted('is a CA; a node needs a certificate of its own, issued by the CA')
-  }
+  const authority = authorityRefusal(fields)
+  if (authority !== undefined) return authority
   if (fields.notUnderstood.length > 0) {
     return untrusted(`has restrictions that are not supported: ${fields.notUnderstood.join(', ')}`)
   }

@@ -100,6 +100,16 @@ describe('a sealed packet', () => {
     const receiver = sealer({ cluster: 'bank' })
     expect(receiver.open(sealer().seal(text('x')))).toBeUndefined()
     expect(receiver.counters).toEqual({ sealed: 0, opened: 0, ...dropped, forged: 1 })
+    expect(receiver.lastRefusal).toBe('forged')
+  })
+
+  it('says why it was dropped, which tells another key from another cluster', () => {
+    const receiver = sealer()
+    expect(receiver.lastRefusal).toBeNull()
+    receiver.open(sealer({ keys: [newKey()] }).seal(text('x')))
+    expect(receiver.lastRefusal).toBe('unknownKey')
+    receiver.open(Uint8Array.of(1))
+    expect(receiver.lastRefusal).toBe('tooShort')
   })
 
   it('is counted when it comes back to its sender', () => {

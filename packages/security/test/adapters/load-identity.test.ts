@@ -48,6 +48,15 @@ function countIn(pem: string): number {
   return pem.match(/-----BEGIN CERTIFICATE-----/g)?.length ?? 0
 }
 
+describe('the certificate of a CA', () => {
+  it('is not taken for the one of a node, and is called what it is', async () => {
+    const error = await refusalOf({ certificate: ca.pem, key: ca.keyPem })
+    expect(error.code).toBe(untrusted)
+    expect(error.message).toContain("is a CA certificate; give the node's own")
+    expect(error.message).not.toContain('not among the configured CAs')
+  })
+})
+
 describe('an identity from PEM text', () => {
   it('has the node, the URI and the end of its certificate', async () => {
     const identity = await loadIdentity(texts(), context)
