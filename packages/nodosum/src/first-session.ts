@@ -6,6 +6,15 @@ import type { Layers } from './wiring.ts'
 const triedMax = 3
 
 /**
+ * Of each pair the lower id opens the session. A node with a higher id gives it this long before it
+ * dials as well: a refusal is only told to the one that dials.
+ */
+const inboundWithinMs = 1_000
+
+/** How often it looks whether a session has come meanwhile. */
+const lookMs = 20
+
+/**
  * Gossip needs the gossip key only; connections need certificates that both ends take. Opens a
  * session with one of the members, so that a node which nobody can talk to is not taken for ready.
  * Resolves as well when nobody else is there, or when members do not answer for another reason.
@@ -50,15 +59,25 @@ export async function openFirstSession(
     if (member.state !== 'alive') ended(member.nodeId as NodeId)
   })
   membership.onConflict = reject
-  for (const peer of tried)
+  const dial = (peer: NodeId): void => {
     sessions.ensure(peer).then(
       () => resolve(),
-      (error) => failed(peer, error),
+      (error: unknown) => failed(peer, error),
     )
+  }
+  const dialAtMs = scheduler.nowMs() + inboundWithinMs
+  const look = (): void => {
+    if (sessions.sessions().next().done !== true) return resolve()
+    if (scheduler.nowMs() < dialAtMs) looking = scheduler.after(lookMs, look)
+    else for (const peer of tried) if (peer < nodeId) dial(peer)
+  }
+  let looking = scheduler.after(0, look)
+  for (const peer of tried) if (nodeId < peer) dial(peer)
   try {
     await promise
   } finally {
     timer.cancel()
+    looking.cancel()
     unsubscribe()
     signal?.removeEventListener('abort', abort)
     membership.onConflict = null
