@@ -171,7 +171,9 @@ describe('a process with a node', () => {
     })
     expect(await member.ended).toBe('exit 0')
     expect(member.facts).toEqual([{ rejected: 'ERR_NODOSUM_JOIN_TIMEOUT' }])
-    expect(readdirSync(directory)).toEqual([])
+    // How often the node was started is noted there, if there was time; nothing else is.
+    const left = readdirSync(directory).filter((file) => file !== 'membership.json')
+    expect(left).toEqual([])
   })
 
   it('ends by itself after close, without unhandled rejections', async () => {

@@ -1,37 +1,38 @@
 import { isNodosumError, type NodosumError } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
-import { generateGossipKey, type Outcome } from '../src/index.ts'
+import { generateGossipKey, type Node } from '../src/index.ts'
 import { certificateFor, scratch, startNode, until } from './start-nodes.ts'
 
 describe('a member whose certificate is refused', () => {
-  it('is the reason that send, request and broadcast give', async () => {
+  it('is the reason that send and request give, and no target of broadcasts', async () => {
     const gossipKeys = [generateGossipKey()]
     const listen = { host: '127.0.0.1', port: 0 }
     const layers = { messaging: { sendTimeoutMs: 1_500, requestTimeoutMs: 1_500 } }
-    const a = await startNode({
-      listen,
-      layers,
-      gossipKeys,
-      join: { alone: true },
-      identity: await certificateFor('a', scratch()),
-    })
-    // Each has a CA of its own; gossip needs the key only.
-    const b = await startNode({
-      listen,
-      layers,
-      gossipKeys,
-      discovery: { seeds: [`127.0.0.1:${a.address.port}`] },
-      identity: await certificateFor('b', scratch()),
-    })
+    const [one, other] = [scratch(), scratch()]
+    const [ofA, ofB, ofC] = [
+      await certificateFor('a', one),
+      await certificateFor('b', other),
+      await certificateFor('c', one),
+    ]
+    const ca = ofA.ca + ofB.ca
+    const a = await startNode({ listen, layers, gossipKeys, join: { alone: true }, identity: ofA })
+    const discovery = { seeds: [`127.0.0.1:${a.address.port}`] }
+    const join = (identity: typeof ofA): Promise<Node> =>
+      startNode({ listen, layers, gossipKeys, discovery, identity: { ...identity, ca } })
+    // c takes certificates of both CAs, so b may join; a takes those of its own only.
+    await join(ofC)
+    const b = await join(ofB)
     b.application('work').onRequest(() => 1)
     const work = a.application('work')
-    await until(() => work.nodes().includes('b'))
+    const known = (): string[] =>
+      a.members().flatMap(({ nodeId, applications }) => (applications.length > 0 ? [nodeId] : []))
+    await until(() => known().includes('b'))
 
     const errors = [
       await work.request('b', 1).catch((error: unknown) => error),
       await work.send('b', 1).catch((error: unknown) => error),
-      errorOf((await work.broadcast(1)).get('b')),
     ]
+    expect([...(await work.broadcast(1)).keys()]).toEqual([])
     for (const error of errors) {
       if (!isNodosumError(error)) throw new Error(`no coded error: ${error}`)
       const chain = [error.code, (error.cause as NodosumError | undefined)?.code]
@@ -42,7 +43,3 @@ describe('a member whose certificate is refused', () => {
     }
   })
 })
-
-function errorOf(outcome: Outcome | undefined): unknown {
-  return outcome !== undefined && 'error' in outcome ? outcome.error : outcome
-}
