@@ -54,7 +54,13 @@ export class Beliefs {
     const bootTag = bootTagOf(record.bootId)
     const standing = { ...record, bootTag }
     if (!this.#isNews(standing, known)) {
-      if (bootTag === known.bootTag) this.#describe(nowMs, known, record.metadata, source)
+      if (bootTag !== known.bootTag) return
+      this.#describe(nowMs, known, record.metadata, source)
+      // Who is gone is in no summary, so whoever missed the death sends its record instead.
+      const isOutdated = source.isRepair && isGone(known.state) && !isGone(record.state)
+      if (isOutdated && this.#state.rules.supersedes(known, standing)) {
+        source.answer(known.stateStatement)
+      }
       return
     }
     if (bootTag !== known.bootTag) {
