@@ -27,6 +27,26 @@ describe('a suspicion', () => {
     expect(peers.stateOf('f')).toBe('failed')
   })
 
+  it.each([
+    { confirmations: 2, lastsMs: 5 * 7_132 },
+    { confirmations: 3, lastsMs: 2 * 3_500 },
+  ])(
+    'lasts longer at a node that doubts itself, at most twice with three witnesses (%o)',
+    (given) => {
+      const peers = new ScriptedPeers()
+      peers.join(...others)
+      for (let times = 0; times < 4; times += 1) peers.core.loopDelayed(900)
+      const accusers = ['a', 'b', 'c', 'd']
+        .slice(0, given.confirmations + 1)
+        .map((id) => hashText(id))
+      peers.say('a', gossip, stateOf('f', 'suspect', { accusers }))
+      peers.run(given.lastsMs - 20, { answering: others })
+      expect(peers.stateOf('f')).toBe('suspect')
+      peers.run(40, { answering: others })
+      expect(peers.stateOf('f')).toBe('failed')
+    },
+  )
+
   it('ends with a word of the suspect above the accusation, and only with that', () => {
     const peers = new ScriptedPeers()
     peers.join(...others)

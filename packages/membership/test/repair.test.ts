@@ -120,6 +120,16 @@ describe('anti-entropy', () => {
     expect(peers.stateOf('f')).toBe('alive')
   })
 
+  it('tells of a death whoever sends the record of the dead one, which no summary holds', () => {
+    const peers = new ScriptedPeers()
+    peers.join('a', 'f')
+    peers.say('a', { kind: 'gossip' }, stateOf('f', 'failed'))
+    peers.clear()
+    peers.say('a', { kind: 'repair' }, recordOf('f'))
+    const told = peers.sentTo('a', 'repair').flatMap(({ statements }) => statements)
+    expect(told).toMatchObject([{ kind: 'state', nodeId: 'f', state: 'failed' }])
+  })
+
   it('believes it within seconds when that one is silent here too', () => {
     const peers = new ScriptedPeers()
     peers.join('a', 'b', 'c', 'd', 'e', 'f')

@@ -54,7 +54,13 @@ export class Beliefs {
     const bootTag = bootTagOf(record.bootId)
     const standing = { ...record, bootTag }
     if (!this.#isNews(standing, known)) {
-      if (bootTag === known.bootTag) this.#describe(nowMs, known, record.metadata, source)
+      if (bootTag !== known.bootTag) return
+      this.#describe(nowMs, known, record.metadata, source)
+      // Who is gone is in no summary, so whoever missed the death sends its record instead.
+      const isOutdated = source.isRepair && isGone(known.state) && !isGone(record.state)
+      if (isOutdated && this.#state.rules.supersedes(known, standing)) {
+        source.answer(known.stateStatement)
+      }
       return
     }
     if (bootTag !== known.bootTag) {
@@ -202,7 +208,8 @@ export class Beliefs {
     accusers: readonly number[],
     record?: RecordStatement,
   ): void {
-    const { state } = entry
+    const { state, counter } = entry
+    const isSameEpoch = entry.epoch === standing.epoch
     const before = { bootId: entry.bootId, state: entry.shownState }
     const wasGone = isGone(state)
     let isMoved = false
@@ -218,16 +225,22 @@ export class Beliefs {
     })
     if (standing.state === 'suspect') this.#suspicions.start(nowMs, entry, accusers)
     else this.#suspicions.end(entry)
-    if (standing.state === 'failed') this.#state.counters.failures += 1
+    const judge = { score: this.#state.health.score, members: this.#state.table.size }
+    if (standing.state === 'failed') {
+      this.#state.counters.failures += 1
+      if (!wasGone) this.#quarantine.failed(entry, nowMs)
+    }
     if (wasGone && !isGone(standing.state)) {
-      if (state === 'failed') this.#quarantine.returned(entry, nowMs)
+      if (state === 'failed') {
+        this.#quarantine.returned(entry, nowMs, judge, this.#suspicions.size)
+      }
       this.onArrived(nowMs, entry)
     }
-    if (standing.state === 'suspect' && state !== 'suspect') {
-      const { health, table } = this.#state
-      const judge = { score: health.score, members: table.size }
-      this.#quarantine.suspected(entry, nowMs, judge)
-    }
+    const denials = isSameEpoch && !wasGone ? standing.counter - counter : 0
+    const isSuspected = standing.state === 'suspect' && state !== 'suspect'
+    // The denial of a suspicion that was heard of is not counted once more.
+    const missed = state === 'suspect' ? denials - 1 : denials
+    this.#quarantine.suspected(entry, nowMs, judge, Math.max(0, missed) + (isSuspected ? 1 : 0))
     if (entry.heldUntilMs > 0) {
       entry.changed()
       this.#armRelease()

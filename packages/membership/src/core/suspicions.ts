@@ -2,6 +2,11 @@ import type { Entry } from './entry.ts'
 import type { NodeState } from './node-state.ts'
 import { Suspicion } from './suspicion.ts'
 
+/** So many confirmations weigh more than a node's doubt about itself. */
+const witnessesMin = 3
+/** Then its doubt stretches a suspicion this much at most. */
+const witnessedMultiplierMax = 2
+
 /** All suspicions of this node: they begin, gain accusers, and end in silence or in a denial. */
 export class Suspicions {
   /** A suspicion was not denied in time. */
@@ -63,13 +68,15 @@ export class Suspicions {
     const { rules, options, table } = this.#state
     const needed = rules.confirmationsNeeded(options.suspicionConfirmations, table.size)
     const confirmations = Math.min(needed, suspicion.accusers.length - 1)
-    suspicion.arm(rules.suspicionMs(this.#limits(), Math.max(0, confirmations), needed))
+    const isWitnessed = confirmations >= witnessesMin
+    const limits = this.#limits(isWitnessed ? witnessedMultiplierMax : Number.POSITIVE_INFINITY)
+    suspicion.arm(rules.suspicionMs(limits, Math.max(0, confirmations), needed))
   }
 
   /** A node that doubts itself gives others more time. */
-  #limits(): { minMs: number; maxMs: number } {
+  #limits(multiplierMax = Number.POSITIVE_INFINITY): { minMs: number; maxMs: number } {
     const { options, health } = this.#state
-    const minMs = options.suspicionMinMs * health.multiplier
+    const minMs = options.suspicionMinMs * Math.min(health.multiplier, multiplierMax)
     return { minMs, maxMs: minMs * options.suspicionMaxMultiple }
   }
 }

@@ -117,8 +117,14 @@ export function decodeStatement(reader: ByteReader): Statement | undefined {
   const state = states[tag >> 3]
   const nodeId = readRecurringText(reader, 64)
   if (!isNodeId(nodeId) || state === undefined || kind === undefined) return undefined
+  // What has no state carries zeros in its place, so that no two forms mean the same.
+  if (!isStateful(kind) && tag >> 3 !== 0) return undefined
   const statement = decodeKind(reader, kind, nodeId, state)
   return reader.failed ? undefined : statement
+}
+
+function isStateful(kind: Statement['kind']): boolean {
+  return kind === 'record' || kind === 'state'
 }
 
 function decodeKind(

@@ -12,11 +12,11 @@ function entry(id: string): Entry {
 }
 
 describe('quarantine', () => {
-  it('lets a member return once, then holds it back for longer each time', () => {
+  it('lets a member return once after long, then holds it back for longer each time', () => {
     const quarantine = new Quarantine(times)
     const one = entry('a')
     const held = [0, 1, 2, 3, 4].map((index) => {
-      quarantine.returned(one, index * 1_000)
+      quarantine.returned(one, index * 1_000, healthy, 0)
       return one.heldUntilMs === 0 ? 0 : one.heldUntilMs - index * 1_000
     })
     expect(held).toEqual([0, 60_000, 120_000, 200_000, 200_000])
@@ -25,12 +25,67 @@ describe('quarantine', () => {
     expect(quarantine.nextEndMs()).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it.each([
+    { what: 'alone and at once', afterMs: 15_000, failed: 1, suspects: 0, heldMs: 30_000 },
+    { what: 'with a tenth', afterMs: 15_000, failed: 10, suspects: 0, heldMs: 30_000 },
+    { what: 'with more than a tenth', afterMs: 15_000, failed: 11, suspects: 0, heldMs: 0 },
+    { what: 'while more are suspected', afterMs: 15_000, failed: 1, suspects: 10, heldMs: 0 },
+    { what: 'after long', afterMs: 30_001, failed: 1, suspects: 0, heldMs: 0 },
+  ])('holds back a first return for $heldMs ms: $what', (given) => {
+    const quarantine = new Quarantine(times)
+    const all = Array.from({ length: given.failed }, (_, index) => entry(`n${index}`))
+    for (const one of all) quarantine.failed(one, 1_000)
+    const nowMs = 1_000 + given.afterMs
+    for (const one of all) quarantine.returned(one, nowMs, healthy, given.suspects)
+    const untilMs = given.heldMs === 0 ? 0 : nowMs + given.heldMs
+    expect(all.map(({ heldUntilMs }) => heldUntilMs)).toEqual(all.map(() => untilMs))
+  })
+
+  it.each([
+    { what: 'a sick node', judge: { score: 3, members: 100 } },
+    { what: 'one of fewer than ten', judge: { score: 0, members: 9 } },
+  ])('holds nobody back at a first return by the word of $what', ({ judge }) => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    quarantine.failed(one, 0)
+    quarantine.returned(one, 1_000, judge, 0)
+    expect(one.heldUntilMs).toBe(0)
+  })
+
+  it('does not count failures of an earlier event', () => {
+    const quarantine = new Quarantine(times)
+    const all = Array.from({ length: 50 }, (_, index) => entry(`n${index}`))
+    for (const one of all) quarantine.failed(one, 0)
+    const late = entry('late')
+    quarantine.failed(late, 60_001)
+    quarantine.returned(late, 61_000, healthy, 0)
+    expect(late.heldUntilMs).toBe(91_000)
+  })
+
+  it('does not hold a new process to what the old one did', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    quarantine.failed(one, 0)
+    quarantine.forget(one)
+    quarantine.returned(one, 1_000, healthy, 0)
+    expect(one.heldUntilMs).toBe(0)
+  })
+
   it('forgets what is long ago', () => {
     const quarantine = new Quarantine(times)
     const one = entry('a')
-    quarantine.returned(one, 0)
-    quarantine.returned(one, 700_000)
+    quarantine.returned(one, 0, healthy, 0)
+    quarantine.returned(one, 700_000, healthy, 0)
     expect(one.heldUntilMs).toBe(0)
+  })
+
+  it('counts the suspicions that were denied before they were heard of, three at a time', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    quarantine.suspected(one, 1_000, healthy, 1_000_000)
+    expect(one.heldUntilMs).toBe(0)
+    quarantine.suspected(one, 1_000, healthy, 3)
+    expect(one.heldUntilMs).toBeGreaterThan(0)
   })
 
   it('holds back who is suspected over and over, until it has been calm', () => {

@@ -199,6 +199,30 @@ describe('a membership packet', () => {
     )
   })
 
+  it.each<Statement>([
+    { kind: 'need', nodeId: 'a' as NodeId, metadataAfter: null },
+    { kind: 'metadata', nodeId: 'a' as NodeId, bootTag: 1, from: 0, to: 0, entries: [] },
+    {
+      kind: 'event',
+      nodeId: 'a' as NodeId,
+      bootTag: 1,
+      sequence: 1,
+      name: 'e',
+      payload: new Uint8Array(0),
+    },
+  ])('has no state in a statement that carries none: $kind', (given) => {
+    const [start] = fc.sample(header, 1) as [PacketHeader]
+    const body = { kind: 'gossip' } as const
+    const { bytes } = build({ header: start, body, statements: [given] })
+    const tagAt = bytes.length - encodeStatement(given).length
+    expect(decodePacket(bytes, spoken)).toEqual({ header: start, body, statements: [given] })
+    for (let state = 1; state < 5; state += 1) {
+      const other = bytes.slice()
+      other[tagAt] = (bytes[tagAt] as number) | (state << 3)
+      expect(decodePacket(other, spoken)).toEqual({ problem: 'malformed', where: 'statement' })
+    }
+  })
+
   it('stays below its limit, and says when a statement does not fit', () => {
     fc.assert(
       fc.property(header, fc.array(record, { minLength: 60, maxLength: 80 }), (start, records) => {
