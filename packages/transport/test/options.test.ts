@@ -35,6 +35,7 @@ describe('pool options', () => {
       idleTimeoutMs: 1_800_000,
       pingMs: 5_000,
       stallTimeoutMs: 5_000,
+      probeTimeoutMs: 1_000,
       connectionAgeMaxMs: 86_400_000,
       connectionPacketsMax: 4_194_304,
       replaceWithinMs: 60_000,
