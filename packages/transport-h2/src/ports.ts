@@ -40,7 +40,7 @@ export const cancelCode = 8
 export interface EngineSession {
   /** Opens a stream; for the dialing end only. Null when the session takes no more. */
   request(path: string): OpenedStream | null
-  /** False when too many pings are outstanding, or the session is over. */
+  /** False when too many pings are outstanding, or the session is over; then nothing calls back. */
   ping(answered: (error: Error | null, roundTripMs: number) => void): boolean
   /** GOAWAY with these bytes; the session lives on until it is destroyed. */
   goaway(opaque: Uint8Array): void
