@@ -180,6 +180,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   sessions.onSession = (session) => {
     trust.forget(session.peer)
     messaging.attach(session)
+    session.onRenewal = () => pool.replacementAsked(session.connection)
     pool.takeIntoUse(session.connection, useOf(session, sessions, open))
   }
   membership.onChange(({ kind, member }) => {
@@ -245,6 +246,7 @@ function useOf(
       movedBytes: session.control.movedBytes,
     }),
     retire: () => session.retire(),
+    askToReplace: () => session.askForRenewal(),
     abandon: (error) => {
       session.end(error)
       open(session.peer)

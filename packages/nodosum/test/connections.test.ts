@@ -310,8 +310,8 @@ describe('reloaded certificates', () => {
     }
     const sending = Promise.all([keepSending(a, 'b'), keepSending(b, 'a')])
     for (let reload = 1; reload <= 4; reload++) {
-      await renew('a')
-      await a.reloadCertificates()
+      await Promise.all([renew('a'), renew('b')])
+      await Promise.all([a.reloadCertificates(), b.reloadCertificates()])
       const { a: toA, b: toB } = { ...sent }
       await until(
         () =>

@@ -224,6 +224,8 @@ export class FakeUse implements ConnectionUse {
   peerIsBusy = false
   /** How often the pool asked whether the connection may close. */
   retires = 0
+  /** How often the pool asked for a replacement by the peer. */
+  asks = 0
   readonly abandonedWith: NodosumError[] = []
   readonly moves: { connection: Connection; force: boolean }[] = []
 
@@ -249,6 +251,10 @@ export class FakeUse implements ConnectionUse {
     if (this.isBusy || this.peerIsBusy) return false
     await this.connection.close({ reason: 'not in use' })
     return true
+  }
+
+  askToReplace(): void {
+    this.asks += 1
   }
 
   abandon(error: NodosumError): void {

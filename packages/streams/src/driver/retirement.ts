@@ -7,6 +7,8 @@ export interface RetirementParts {
   /** True when nothing at this end is under way. */
   readonly isIdle: () => boolean
   readonly control: OutgoingLane
+  /** Whether the peer's question counts when both ends ask at once: true at one of the two. */
+  readonly yields: boolean
   /** Stops new frames on all lanes, or lets them go on. */
   readonly hold: (isHeld: boolean) => void
   readonly scheduler: Scheduler
@@ -22,6 +24,9 @@ const lookMs = 5
  * it sent is confirmed, it asks with RETIRE. The other stops, too, and when nothing is under way
  * there, it answers RETIRED. Each waits as long as the asking end has patience; whoever has not
  * come to rest until then says KEEP, and both go on.
+ *
+ * Only one question is ever open. When two cross on their way, that of the end which yields is
+ * void, and both ends know it without a further word.
  */
 export class Retirement {
   readonly #parts: RetirementParts
@@ -70,14 +75,17 @@ export class Retirement {
 
   /** False for a frame that does not decode or answers nothing. */
   received(type: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const answer = this.#answer
     if (type === frameType.retire) {
       const reader = new ByteReader(bytes, start, end)
       const patienceMs = reader.varint()
-      if (reader.failed) return false
+      if (reader.failed || this.#isAsked) return false
+      if (answer !== null && !this.#parts.yields) return true
+      this.#answer = null
+      answer?.resolve(false)
       void this.#asked(Math.min(patienceMs, this.#parts.patienceMaxMs))
       return true
     }
-    const answer = this.#answer
     this.#answer = null
     if (answer !== null) answer.resolve(type === frameType.retired)
     else if (type === frameType.keep && this.#isAsked) {
@@ -98,6 +106,7 @@ export class Retirement {
   async #ask(patienceMs: number): Promise<boolean> {
     if (!(await this.#rest(patienceMs))) return false
     if (this.#isOver) return true
+    if (this.#isAsked) return false
     this.#answer = Promise.withResolvers<boolean>()
     this.#send(frameType.retire, patienceMs)
     if (!(await this.#answer.promise)) return false

@@ -124,7 +124,9 @@ export class SessionTable {
     const entry = this.#peers.get(peer)
     if (entry === undefined || entry.session !== session) return false
     if (!options.force && !(await session.comeToRest())) return false
-    if (this.#closed) return false
+    // The peer may have moved the session meanwhile; the one after it is in use.
+    const isFollowed = entry.session !== null && entry.session !== session
+    if (this.#closed || isFollowed) return false
     if (entry.dial !== null || entry.answering) {
       // Another session is about to take its place.
       if (!options.force) await session.close('not in use')

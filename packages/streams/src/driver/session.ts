@@ -35,6 +35,8 @@ export class Session {
   readonly connection: Connection
   readonly control: OutgoingLane
   handler: SessionHandler | null = null
+  /** The peer asks this end, which dialed, to move to another connection. */
+  onRenewal: (() => void) | null = null
   #closed: NodosumError | null = null
   #controlSequence: number
   #nextStream = 1
@@ -69,6 +71,7 @@ export class Session {
     this.#retirement = new Retirement({
       isIdle: () => this.isIdle,
       control: this.control,
+      yields: this.dialer === this.peer,
       hold: (isHeld) => {
         for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
       },
@@ -177,6 +180,11 @@ export class Session {
     return this.#retirement.ask(this.#options.retireWaitMs)
   }
 
+  /** Asks the peer, which dialed, to move the session to another connection. */
+  askForRenewal(): void {
+    if (this.#closed === null) this.control.frame(frameType.renew, 0, 0)
+  }
+
   /** Closes the session if neither end has a use for it now; resolves to whether it did. */
   async retire(): Promise<boolean> {
     if (!(await this.#retirement.ask(0))) return false
@@ -225,6 +233,8 @@ export class Session {
         this.#finish(
           new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
         )
+      } else if (type === frameType.renew) {
+        this.onRenewal?.()
       } else if (isRetirement(type)) {
         if (!this.#retirement.received(type, bytes, start, end)) {
           this.#broken(`control frame type ${type} answers nothing`)

@@ -69,12 +69,39 @@ describe('a session that nobody needs', () => {
     }
   })
 
-  it('ends also when both ask at once', async () => {
+  it('ends also when both ask at once: the question of the end that dialed counts', async () => {
     const { a, b } = await connected()
     const [one, two] = await Promise.all([a.session.retire(), b.session.retire()])
-    expect([one, two]).toEqual([true, true])
+    expect([one, two]).toEqual([true, false])
     await settle()
     expect([a.endings.length, b.endings.length]).toEqual([1, 1])
+  })
+
+  it('stays at both ends when both ask at once and one of the two has something under way', async () => {
+    for (const busy of ['a', 'b'] as const) {
+      const { a, b } = await connected()
+      const asked = [a.session.retire(), b.session.retire()]
+      ;(busy === 'a' ? a : b).isIdle = false
+      expect(await Promise.all(asked)).toEqual([false, false])
+      await settle()
+      expect([a.session.available, b.session.available]).toEqual([true, true])
+      // And neither takes an answer for the other's: they can be asked again.
+      a.isIdle = true
+      b.isIdle = true
+      expect(await b.session.retire()).toBe(true)
+      expect([a.endings.length, b.endings.length]).toEqual([1, 1])
+    }
+  })
+
+  it('ends at a second question before the first has been settled', async () => {
+    const { a, b } = await connected()
+    b.isIdle = false
+    for (let question = 0; question < 2; question++) {
+      const at = a.session.control.frame(0x86, 0, 1)
+      a.session.control.buffer[at] = 100
+    }
+    await until(() => b.endings.length === 1)
+    expect(b.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_DECODE_FAILED' })
   })
 
   it('leaves nobody waiting when its connection is lost meanwhile', async () => {
@@ -194,6 +221,58 @@ describe('a session that moves to another connection', () => {
     expect([ofB.attachment, ofB.dialer]).toEqual([2, 'a'])
     // Neither was open in between over the connection that lost.
     expect([a.sessions.length, b.sessions.length]).toEqual([2, 2])
+  })
+
+  it('stays where the peer has moved it to while this end waited to move it, too', async () => {
+    const { world, a, b } = await connected()
+    const first = b.session
+    b.isIdle = false
+    const spare = world.connect('a', 'b')
+    const moved = b.table.moveTo(first, spare, { force: false })
+    expect(await a.table.moveTo(a.session, world.connect('b', 'a'), { force: true })).toBe(true)
+    await until(() => b.sessions.length === 2)
+    world.scheduler.runFor(10)
+    expect(await moved).toBe(false)
+    await settle()
+    expect([a.session.closed, b.session.closed, spare.closedWith]).toEqual([false, false, null])
+    expect([a.sessions.length, b.sessions.length]).toEqual([2, 2])
+  })
+
+  it('loses nothing when both ends move it at once, whoever is at rest first', async () => {
+    for (const slow of ['a', 'b'] as const) {
+      const { world, a, b } = await connected()
+      const late = slow === 'a' ? a : b
+      late.isIdle = false
+      const spares = [world.connect('b', 'a'), world.connect('a', 'b')] as const
+      const moves = [
+        a.table.moveTo(a.session, spares[0], { force: false }),
+        b.table.moveTo(b.session, spares[1], { force: false }),
+      ]
+      await settle()
+      late.isIdle = true
+      world.scheduler.runFor(10)
+      const isMoved = await Promise.all(moves)
+      expect([...isMoved].sort()).toEqual([false, true])
+      await settle()
+      expect([a.sessions.length, b.sessions.length]).toEqual([2, 2])
+      expect([a.session.available, b.session.available]).toEqual([true, true])
+      expect(a.session.attachment).toBe(2)
+      const ends = [...a.endings, ...b.endings].map(({ code }) => code)
+      expect(ends).toEqual(['ERR_NODOSUM_CONNECTION_LOST', 'ERR_NODOSUM_CONNECTION_LOST'])
+    }
+  })
+
+  it('is what an end may ask for that has not dialed', async () => {
+    const { a, b } = await connected()
+    let asked = 0
+    a.session.onRenewal = () => {
+      asked += 1
+    }
+    b.session.askForRenewal()
+    await until(() => asked === 1)
+    a.session.askForRenewal()
+    await settle()
+    expect([a.session.available, b.session.available]).toEqual([true, true])
   })
 
   it('ends when the other connection fails, so that the next one can be opened', async () => {
