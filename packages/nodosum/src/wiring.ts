@@ -231,7 +231,7 @@ function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
 }
 
 /** What a session says to the pool about the connection that carries it. */
-function useOf(
+export function useOf(
   session: Session,
   sessions: SessionTable,
   open: (peer: NodeId) => void,

@@ -28,7 +28,7 @@ export const frameType = {
   retired: 0x87,
   keep: 0x88,
   goodbye: 0x05,
-  renew: 0x06,
+  renew: 0x09,
 } as const
 
 export const firstUpperFrameType = 0x10
