@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   type NodeId,
   NodosumError,
   parseNodeId,
@@ -114,7 +115,7 @@ export interface FakeDial {
   readonly options: ConnectOptions
   isOver: boolean
   succeed(): FakeConnection
-  fail(code?: 'ERR_NODOSUM_CONNECT_TIMEOUT' | 'ERR_NODOSUM_CERT_UNTRUSTED'): void
+  fail(code?: ErrorCode, details?: { readonly remote: boolean }): void
 }
 
 /** A transport whose dials and accepts the test makes; it counts what is live. */
@@ -152,9 +153,13 @@ export class FakeTransport implements Transport {
         resolve(connection)
         return connection
       },
-      fail: (code = 'ERR_NODOSUM_CONNECT_TIMEOUT') => {
+      fail: (code = 'ERR_NODOSUM_CONNECT_TIMEOUT', details) => {
         dial.isOver = true
-        reject(new NodosumError(code, `${remote.host} failed`))
+        reject(
+          new NodosumError(code, `${remote.host} failed over ${this.kind}`, {
+            details: { ...details },
+          }),
+        )
       },
     }
     options.signal?.addEventListener('abort', () => {
