@@ -229,7 +229,7 @@ describe('a connection that the peer has dialed', () => {
     const { world, use } = await accepted({})
     world.pool.replacementAsked(use.connection)
     await pass(world, 5_000)
-    expect([world.transport.dials.length, use.moves]).toEqual([0, []])
+    expect([use.asks, world.transport.dials.length, use.moves]).toEqual([0, 0, []])
   })
 })
 

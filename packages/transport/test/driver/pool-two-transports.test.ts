@@ -125,7 +125,8 @@ describe('a pool with two transports', () => {
   })
 
   it('remembers that of a bounded number of peers, the latest', async () => {
-    const { pool, transports, scheduler } = poolWorld({ fallbacksMax: 2 }, { kinds, addresses })
+    const parts = { kinds, addresses, expectIdentity: true }
+    const { pool, transports, scheduler } = poolWorld({ fallbacksMax: 2 }, parts)
     const [quic, h2] = transports as [FakeTransport, FakeTransport]
     for (const peer of [a, b, c]) {
       const dialed = pool.dial(peer)
@@ -138,8 +139,8 @@ describe('a pool with two transports', () => {
     }
     for (const peer of [a, b, c]) void pool.dial(peer)
     await settle()
-    expect(quic.dialing.map(({ options }) => options.expect)).toEqual([undefined])
-    expect(h2.dialing).toHaveLength(2)
+    expect(quic.dialing.map(({ options }) => options.expect)).toEqual([a])
+    expect(h2.dialing.map(({ options }) => options.expect)).toEqual([b, c])
   })
 
   it('closes a connection of the slower one that comes up all the same', async () => {
