@@ -18,7 +18,7 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createGossipSeal, type GossipSeal } from '@nodosum/security'
+import { createPacketSeal, GossipKeyRing, type PacketSeal } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
@@ -38,7 +38,7 @@ export interface Layers {
   readonly bootId: BootId
   readonly logger: Logger
   readonly network: Network
-  readonly seal: GossipSeal
+  readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
   readonly membership: MembershipService
@@ -124,7 +124,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => trust.close())
 
-  const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
+  const ring = new GossipKeyRing(credentials.gossipKeys)
+  const seal = createPacketSeal({ purpose: 'gossip', ring, cluster, name: nodeId, bootId })
   const loopDelay = eventLoopDelay()
   undo.add(async () => loopDelay.close())
   const { dataDirectory } = config
