@@ -22,7 +22,7 @@ export {
   type PeerVerifier,
   type PeerVerifierOptions,
 } from './adapters/peer-verifier.ts'
-export type { SealPurpose } from './core/sealed-packet.ts'
+export { type SealPurpose, sealOverheadBytes } from './core/sealed-packet.ts'
 export { type NamedNode, nodeNamedBy, parseSpiffeId, type SpiffeId } from './core/spiffe-id.ts'
 export { type SecurityOptions, securityOptions } from './options.ts'
 export type { Identity, IdentityMatch, PeerIdentity } from './ports.ts'

@@ -13,6 +13,8 @@ import {
 } from '@nodosum/transport'
 import { createQuicTransport } from '../src/create-quic-transport.ts'
 import type { QuicOptions } from '../src/options.ts'
+import type { SealedHandshakes } from '../src/ports.ts'
+import { testSeal } from './sealed.ts'
 
 export interface TestNode {
   readonly udp: UdpPort
@@ -25,6 +27,8 @@ export interface TestNodeOptions {
   readonly credentials: TransportCredentials
   readonly verifyPeer?: VerifyPeer
   readonly options?: QuicOptions
+  /** Null for handshakes in the clear, with Retry; the seal of `testSeal` unless told. */
+  readonly handshakes?: SealedHandshakes | null
   /** Wraps the bound port, for example to lose packets. */
   readonly wrap?: (udp: UdpPort) => UdpPort
 }
@@ -48,6 +52,7 @@ export async function startNode(options: TestNodeOptions): Promise<TestNode> {
     udp,
     credentials: options.credentials,
     verifyPeer: options.verifyPeer ?? readIdentity,
+    handshakes: (options.handshakes === undefined ? testSeal() : options.handshakes) ?? undefined,
     scheduler: systemScheduler(),
     random: systemRandom(),
     logger: silentLogger,

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { native } from '@matrixai/quic'
 import { bindUdpPort, type HostPort } from '@nodosum/transport'
-import type { EngineConnection } from '../src/ports.ts'
+import type { EngineConnection, SealedHandshakes } from '../src/ports.ts'
+import { sealedPort } from './sealed.ts'
+
+/** Long header, fixed bit, type Retry. */
+const retryNibble = 0xf
 
 type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']>
 
@@ -21,6 +25,8 @@ export interface RawClientOptions {
   readonly protocol: string
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
+  /** Null for handshakes in the clear. */
+  readonly handshakes: SealedHandshakes | null
 }
 
 export async function rawConfig(options: RawClientOptions): Promise<Config> {
@@ -48,7 +54,8 @@ export async function rawConfig(options: RawClientOptions): Promise<Config> {
 export async function rawDial(remote: HostPort, options: RawClientOptions): Promise<RawClient> {
   const { native } = await import('@matrixai/quic')
   const config = await rawConfig(options)
-  const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const bound = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const udp = options.handshakes === null ? bound : sealedPort(bound, options.handshakes)
   const engine = native.quiche.Connection.connect(
     null,
     randomBytes(20),
@@ -65,7 +72,8 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
     }
   }
   udp.onQuic = (bytes, from) => {
-    if (options.isMute) return
+    // A demand for a token is answered by a mute one too: only then it has begun.
+    if (options.isMute && bytes.readUInt8(0) >> 4 !== retryNibble) return
     try {
       engine.recv(bytes, { from, to: udp.address })
     } catch {

@@ -72,6 +72,15 @@ export function pingsViolated(peer: string, what: string): LocalClose {
   return { app: true, code: layerCodes.pingViolation, reason: what, error }
 }
 
+export function forgottenByPeer(peer: string): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `${peer} does not know this connection any more: it has started anew`,
+    { details: { peer } },
+  )
+  return { app: true, code: layerCodes.forgotten, reason: '', error }
+}
+
 /** What a caller gets that comes too late. */
 export function notOpen(peer: string, state: string): NodosumError {
   const message = `the connection to ${peer} is ${state}: dial again`

@@ -1,14 +1,14 @@
 import type { Logger, NodeId, Scheduler } from '@nodosum/kernel'
-import type { CloseReason, HostPort, UdpPort, VerifyPeer } from '@nodosum/transport'
+import type { CloseReason, HostPort, VerifyPeer } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
 import type { ConnectionTimers } from './connection-timers.ts'
+import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
 import type { QuicConnection } from './quic-connection.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
 /** What all connections of an endpoint share. */
 export interface ConnectionShared {
-  readonly udp: UdpPort
   readonly local: HostPort
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
@@ -45,7 +45,8 @@ export interface ConnectionSettings {
 export interface ConnectionOptions {
   readonly role: 'dialer' | 'acceptor'
   readonly engine: EngineConnection
-  readonly remote: HostPort
+  /** The way to the peer. */
+  readonly outlet: Outlet
   readonly packetBytes: number
   /** Ids under which packets reach it; the endpoint's routing keys. */
   readonly routes: readonly string[]

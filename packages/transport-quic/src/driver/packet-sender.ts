@@ -1,5 +1,6 @@
-import type { HostPort, UdpPort } from '@nodosum/transport'
+import type { UdpPort } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
+import type { Outlet } from './outlet.ts'
 
 /** What one flush did. */
 export interface FlushResult {
@@ -24,25 +25,26 @@ export class PacketSender {
   }
 
   /** Sends up to `packetsMax` datagrams of a connection. Throws what the engine throws. */
-  flush(engine: EngineConnection, to: HostPort, packetsMax: number): FlushResult {
+  flush(engine: EngineConnection, outlet: Outlet, packetsMax: number): FlushResult {
     if (this.#udp.sendsInFlight === 0) this.#next = 0
+    const { datagramBytesMax } = outlet
     let bytes = 0
     for (let count = 0; count < packetsMax; count += 1) {
       const buffer = this.#buffer()
-      const sent = engine.send(buffer)
+      const sent = engine.send(upTo(buffer, datagramBytesMax))
       if (sent === null) return { complete: true, bytes }
       this.#next += 1
       const length = sent[0]
       bytes += length
-      this.#udp.send(length === buffer.length ? buffer : buffer.subarray(0, length), to)
+      outlet.send(upTo(buffer, length))
     }
     return { complete: false, bytes }
   }
 
   /** What the engine would send now, up to `packetsMax` datagrams, in memory of its own. */
-  capture(engine: EngineConnection, packetsMax: number): Buffer[] {
+  capture(engine: EngineConnection, outlet: Outlet, packetsMax: number): Buffer[] {
     const captured: Buffer[] = []
-    const buffer = Buffer.allocUnsafeSlow(this.#bufferBytes)
+    const buffer = Buffer.allocUnsafeSlow(Math.min(this.#bufferBytes, outlet.datagramBytesMax))
     while (captured.length < packetsMax) {
       const sent = engine.send(buffer)
       if (sent === null) break
@@ -59,6 +61,10 @@ export class PacketSender {
     if (this.#pool.length < poolBuffersMax) this.#pool.push(made)
     return made
   }
+}
+
+function upTo(buffer: Buffer, length: number): Buffer {
+  return length >= buffer.length ? buffer : buffer.subarray(0, length)
 }
 
 /** 2 MiB at the largest packet size; two full turns. */

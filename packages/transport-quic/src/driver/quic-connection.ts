@@ -27,6 +27,7 @@ import {
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import type { Timed } from './connection-timers.ts'
 import { OrderlyClose } from './orderly-close.ts'
+import type { Outlet } from './outlet.ts'
 import { checkPeer } from './peer-check.ts'
 import { PingLane } from './ping-lane.ts'
 import { StreamTable } from './stream-table.ts'
@@ -41,6 +42,7 @@ export class QuicConnection implements Connection, Timed {
   readonly role: 'dialer' | 'acceptor'
   readonly local: HostPort
   readonly remote: HostPort
+  readonly outlet: Outlet
   readonly routes: readonly string[]
   readonly closed: Promise<CloseReason>
   deadlineMs: number = Number.POSITIVE_INFINITY
@@ -72,13 +74,15 @@ export class QuicConnection implements Connection, Timed {
   #closePacket: ClosePacket | null = null
 
   constructor(shared: ConnectionShared, options: ConnectionOptions) {
-    const { engine, remote, role } = options
+    const { engine, outlet, role } = options
+    const { remote } = outlet
     const { settings, scheduler } = shared
     this.#shared = shared
     this.#engine = engine
     this.role = role
     this.local = shared.local
     this.remote = remote
+    this.outlet = outlet
     this.routes = options.routes
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
@@ -140,6 +144,11 @@ export class QuicConnection implements Connection, Timed {
 
   get isHandshaking(): boolean {
     return this.#state === 'handshaking'
+  }
+
+  /** The id by which the peer knows the connection. */
+  get peerId(): Uint8Array {
+    return this.#engine.destinationId()
   }
 
   /** True once the peer's certificate passed. */
@@ -277,7 +286,7 @@ export class QuicConnection implements Connection, Timed {
   #flush(): void {
     if (this.#state === 'closed') return
     const { sender } = this.#shared
-    const result = sender.flush(this.#engine, this.remote, packetsPerTurnMax)
+    const result = sender.flush(this.#engine, this.outlet, packetsPerTurnMax)
     this.#sentBytes += result.bytes
     this.#isEngineEmpty = result.complete
   }
@@ -364,9 +373,9 @@ export class QuicConnection implements Connection, Timed {
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
   #terminate(end: LocalClose): void {
-    const { udp, sender, scheduler, timers } = this.#shared
+    const { sender, scheduler, timers } = this.#shared
     const isRefusal = this.#state === 'handshaking' && !end.app
-    const words = { end, isRefusal, sender, udp, remote: this.remote }
+    const words = { end, isRefusal, sender, outlet: this.outlet }
     this.#closePacket = ClosePacket.closing(this.#engine, words)
     this.#closePacket?.send()
     const rttMs = this.#engine.pathStats()[0]?.rtt ?? 0
