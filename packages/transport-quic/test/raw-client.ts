@@ -13,6 +13,8 @@ type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']
 export interface RawClient {
   readonly engine: EngineConnection
   readonly local: HostPort
+  /** What `mayLeave` held back. */
+  readonly withheld: readonly Buffer[]
   send(bytes: Uint8Array): void
   flush(): void
   close(): Promise<void>
@@ -25,6 +27,8 @@ export interface RawClientOptions {
   readonly protocol: string
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
+  /** Says of each datagram of the engine whether it is sent; all are unless told. */
+  readonly mayLeave?: (bytes: Buffer) => boolean
   /** Null for handshakes in the clear. */
   readonly handshakes: SealedHandshakes | null
 }
@@ -63,12 +67,15 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
     remote,
     config,
   ) as unknown as EngineConnection
+  const withheld: Buffer[] = []
   const flush = (): void => {
     for (;;) {
       const buffer = Buffer.alloc(1_500)
       const sent = engine.send(buffer)
       if (sent === null) return
-      udp.send(buffer.subarray(0, sent[0]), remote)
+      const bytes = buffer.subarray(0, sent[0])
+      if (options.mayLeave?.(bytes) ?? true) udp.send(bytes, remote)
+      else withheld.push(bytes)
     }
   }
   udp.onQuic = (bytes, from) => {
@@ -91,6 +98,7 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   return {
     engine,
     local: udp.address,
+    withheld,
     send: (bytes) => udp.send(bytes, remote),
     flush,
     close: () => {

@@ -19,7 +19,7 @@ export interface LongHeader {
   readonly opens: boolean
 }
 
-/** What an Initial says beside its destination. */
+/** What an Initial says, as views of it. */
 export interface InitialFields {
   readonly destinationId: Uint8Array
   readonly sourceId: Uint8Array
@@ -50,7 +50,7 @@ export function readLongHeader(bytes: Uint8Array): LongHeader | undefined {
   return { idOffset: destinationIdOffset, idLength, opens }
 }
 
-/** The fields of an Initial; undefined when it is cut off. */
+/** The fields of an Initial, as views of it; undefined when it is cut off. */
 export function readInitialFields(
   bytes: Uint8Array,
   { idOffset, idLength }: LongHeader,
@@ -64,9 +64,9 @@ export function readInitialFields(
   const tokenEnd = lengthOfToken.end + lengthOfToken.value
   if (tokenEnd > bytes.length) return undefined
   return {
-    destinationId: bytes.slice(idOffset, sourceLengthAt),
-    sourceId: bytes.slice(sourceLengthAt + 1, sourceEnd),
-    token: bytes.slice(lengthOfToken.end, tokenEnd),
+    destinationId: bytes.subarray(idOffset, sourceLengthAt),
+    sourceId: bytes.subarray(sourceLengthAt + 1, sourceEnd),
+    token: bytes.subarray(lengthOfToken.end, tokenEnd),
   }
 }
 
