@@ -3,6 +3,7 @@ import type { CloseReason, HostPort, UdpPort, VerifyPeer } from '@nodosum/transp
 import type { EngineConnection } from '../ports.ts'
 import type { ConnectionTimers } from './connection-timers.ts'
 import type { PacketSender } from './packet-sender.ts'
+import type { PathSizes } from './path-sizes.ts'
 import type { QuicConnection } from './quic-connection.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
@@ -12,6 +13,7 @@ export interface ConnectionShared {
   readonly local: HostPort
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
+  readonly pathSizes: PathSizes
   readonly scheduler: Scheduler
   readonly randomBytes: (length: number) => Uint8Array
   readonly logger: Logger
@@ -39,6 +41,9 @@ export interface ConnectionSettings {
   readonly streamsMax: number
   readonly streamBufferBytes: number
   readonly streamBufferBytesMax: number
+  readonly streamWindowBytes: number
+  readonly unreadBytesMax: number
+  readonly keyPacketsMax: number
 }
 
 /** One connection. */
@@ -46,7 +51,6 @@ export interface ConnectionOptions {
   readonly role: 'dialer' | 'acceptor'
   readonly engine: EngineConnection
   readonly remote: HostPort
-  readonly packetBytes: number
   /** Ids under which packets reach it; the endpoint's routing keys. */
   readonly routes: readonly string[]
   readonly expect: NodeId | undefined

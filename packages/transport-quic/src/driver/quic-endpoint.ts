@@ -22,7 +22,7 @@ import { layerCodes } from '../core/close-codes.ts'
 import type { QuicSettings } from '../options.ts'
 import type { Engine, EngineConnection } from '../ports.ts'
 import { connectionIdBytes, hasLongHeader, readLongHeader } from '../wire/long-header.ts'
-import { addressProblem, addressWords, isLoopback } from './address.ts'
+import { addressProblem, addressWords } from './address.ts'
 import type { LocalClose } from './close-reason.ts'
 import type { ConnectionShared } from './connection-shared.ts'
 import { ConnectionTimers } from './connection-timers.ts'
@@ -35,6 +35,7 @@ import {
   undialable,
 } from './endpoint-errors.ts'
 import { PacketSender } from './packet-sender.ts'
+import { PathSizes, packetBytesMax } from './path-sizes.ts'
 import { QuicConnection } from './quic-connection.ts'
 import { ReceiveSlab } from './receive-slab.ts'
 
@@ -55,10 +56,6 @@ interface PendingDial {
   readonly reject: (error: NodosumError) => void
 }
 
-/** Packets to a loopback peer: the most the engine can write. */
-const loopbackPacketBytes = 16_383
-/** Every network must carry it (RFC 9000, section 14). */
-const safePacketBytes = 1_200
 const gatherBytes = 16 * 1024
 const shortIdOffset = 1
 
@@ -103,12 +100,13 @@ export class QuicEndpoint implements Transport {
       burst: acceptBurst,
       nowMs: scheduler.nowMs(),
     })
-    const bufferBytes = packetBytes === 'auto' ? loopbackPacketBytes : packetBytes
+    const bufferBytes = packetBytes === 'auto' ? packetBytesMax : packetBytes
     this.#shared = {
       udp,
       local: udp.address,
       sender: new PacketSender(udp, bufferBytes),
       timers: this.#timers,
+      pathSizes: new PathSizes(packetBytes, options.logger),
       scheduler,
       randomBytes: (length) => options.random.bytes(length),
       logger: options.logger,
@@ -153,7 +151,6 @@ export class QuicEndpoint implements Transport {
       role: 'dialer',
       engine,
       remote,
-      packetBytes,
       routes: [routeOf(id, 0, id.length)],
       expect: options.expect,
     })
@@ -277,7 +274,6 @@ export class QuicEndpoint implements Transport {
       role: 'acceptor',
       engine,
       remote,
-      packetBytes,
       routes: [routeOf(id, 0, id.length), route],
       expect: undefined,
     })
@@ -373,9 +369,7 @@ export class QuicEndpoint implements Transport {
   }
 
   #packetBytes(remote: HostPort): number {
-    const { packetBytes } = this.#options.settings
-    if (packetBytes !== 'auto') return packetBytes
-    return isLoopback(remote.host) ? loopbackPacketBytes : safePacketBytes
+    return this.#shared.pathSizes.largestTo(remote)
   }
 }
 
