@@ -27,6 +27,15 @@ export interface EngineConnection {
   timeout(): number | null
   onTimeout(): void
   sendAckEliciting(): void
+  /** Queues an unreliable message (RFC 9221); throws when the peer takes none or not so long ones. */
+  dgramSend(message: Uint8Array): unknown
+  /** The length of the next message; null when there is none. */
+  dgramRecv(buffer: Uint8Array): number | null
+  dgramSendQueueLen(): number
+  /** Removes the queued messages for which the function says so. */
+  dgramPurgeOutgoing(isUnwanted: (message: Uint8Array) => boolean): void
+  /** Null when the peer takes no messages. */
+  dgramMaxWritableLen(): number | null
   close(app: boolean, code: number, reason: Uint8Array): unknown
   /** The id under which the peer gets packets. */
   destinationId(): Uint8Array

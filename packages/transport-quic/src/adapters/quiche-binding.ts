@@ -34,6 +34,7 @@ interface QuicheConfig {
   setApplicationProtosWireFormat(value: Uint8Array): void
   setCcAlgorithmName(value: string): void
   enablePacing(value: boolean): void
+  enableDgram(enabled: boolean, receiveQueue: number, sendQueue: number): void
 }
 
 interface Quiche {
@@ -82,6 +83,8 @@ export const applicationProtocol = 'nodosum/1'
  */
 const connectionWindowBytes = 2 ** 40
 const udpPayloadBytesMax = 65_527
+/** Probes of the path and their answers; beyond it the oldest is dropped, as if it was lost. */
+const datagramQueue = 16
 /** The two the RFC demands; rotating ids is not used. */
 const connectionIdLimit = 2
 /** Two ids, a token of ours and the tag take less than 200. */
@@ -149,7 +152,7 @@ class QuicheEngine implements Engine {
   readonly #quiche: Quiche
   readonly #credentials: TransportCredentials
   readonly #settings: EngineSettings
-  /** Configurations are reused: by packet size, and there are two of those at most in `auto`. */
+  /** Configurations are reused: by largest packet, of which there are two in `auto`. */
   readonly #configs = new Map<number, QuicheConfig>()
 
   constructor(quiche: Quiche, credentials: TransportCredentials, settings: EngineSettings) {
@@ -236,5 +239,6 @@ class QuicheEngine implements Engine {
     config.setDisableActiveMigration(true)
     config.setCcAlgorithmName('cubic')
     config.enablePacing(false)
+    config.enableDgram(true, datagramQueue, datagramQueue)
   }
 }

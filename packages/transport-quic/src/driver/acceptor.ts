@@ -29,7 +29,6 @@ export interface AcceptorParts {
   readonly counters: EndpointCounters
   readonly engine: () => Engine
   readonly newId: () => Uint8Array
-  readonly packetBytesTo: (remote: HostPort) => number
   readonly connections: () => number
   readonly isListening: () => boolean
 }
@@ -125,8 +124,8 @@ export class Acceptor {
     routes: readonly string[],
     originalId?: Uint8Array,
   ): QuicConnection | undefined {
-    const { shared, udp, handshakes, counters, engine, packetBytesTo } = this.#parts
-    const packetBytes = packetBytesTo(from)
+    const { shared, udp, handshakes, counters, engine } = this.#parts
+    const packetBytes = shared.pathSizes.largestTo(from)
     let made: EngineConnection
     try {
       const path = { id, local: shared.local, remote: from, packetBytes }
@@ -140,8 +139,7 @@ export class Acceptor {
     return new QuicConnection(shared, {
       role: 'acceptor',
       engine: made,
-      outlet: new Outlet({ udp, handshakes, remote: from, packetBytes, recipient: sender }),
-      packetBytes,
+      outlet: new Outlet({ udp, handshakes, remote: from, recipient: sender }),
       routes: [routeOf(id, 0, id.length), ...routes],
       expect: undefined,
     })

@@ -4,6 +4,7 @@ import type { EngineConnection } from '../ports.ts'
 import type { ConnectionTimers } from './connection-timers.ts'
 import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
+import type { PathSizes } from './path-sizes.ts'
 import type { QuicConnection } from './quic-connection.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
@@ -12,6 +13,7 @@ export interface ConnectionShared {
   readonly local: HostPort
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
+  readonly pathSizes: PathSizes
   readonly scheduler: Scheduler
   readonly randomBytes: (length: number) => Uint8Array
   readonly logger: Logger
@@ -39,6 +41,9 @@ export interface ConnectionSettings {
   readonly streamsMax: number
   readonly streamBufferBytes: number
   readonly streamBufferBytesMax: number
+  readonly streamWindowBytes: number
+  readonly unreadBytesMax: number
+  readonly keyPacketsMax: number
 }
 
 /** One connection. */
@@ -47,7 +52,6 @@ export interface ConnectionOptions {
   readonly engine: EngineConnection
   /** The way to the peer. */
   readonly outlet: Outlet
-  readonly packetBytes: number
   /** Ids under which packets reach it; the endpoint's routing keys. */
   readonly routes: readonly string[]
   readonly expect: NodeId | undefined

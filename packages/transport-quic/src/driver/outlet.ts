@@ -8,8 +8,6 @@ export interface OutletOptions {
   /** Null where handshakes travel in the clear. */
   readonly handshakes: SealedHandshakes | null
   readonly remote: HostPort
-  /** The largest datagram that the path carries. */
-  readonly packetBytes: number
   /** The process that is answered; null to take whoever is known at the address at that moment. */
   readonly recipient: string | null
 }
@@ -27,21 +25,19 @@ export class Outlet {
   isPastHandshake = false
   readonly #udp: UdpPort
   readonly #handshakes: SealedHandshakes | null
-  readonly #packetBytes: number
   readonly #recipient: string | null
 
-  constructor({ udp, handshakes, remote, packetBytes, recipient }: OutletOptions) {
+  constructor({ udp, handshakes, remote, recipient }: OutletOptions) {
     this.remote = remote
     this.#udp = udp
     this.#handshakes = handshakes
-    this.#packetBytes = packetBytes
     this.#recipient = recipient
   }
 
-  /** What a datagram may have before it is sealed, so that the path carries it afterwards. */
-  get datagramBytesMax(): number {
-    if (this.isPastHandshake || this.#handshakes === null) return this.#packetBytes
-    return this.#packetBytes - this.#handshakes.overheadBytes
+  /** What a datagram may have before it is sealed, so that it has at most so much afterwards. */
+  roomIn(packetBytes: number): number {
+    if (this.isPastHandshake || this.#handshakes === null) return packetBytes
+    return packetBytes - this.#handshakes.overheadBytes
   }
 
   send(bytes: Uint8Array): void {

@@ -22,7 +22,7 @@ import type { QuicSettings } from '../options.ts'
 import type { Engine, EngineConnection, RetryTokens, SealedHandshakes } from '../ports.ts'
 import { connectionIdBytes } from '../wire/long-header.ts'
 import { Acceptor } from './acceptor.ts'
-import { addressProblem, addressWords, isLoopback } from './address.ts'
+import { addressProblem, addressWords } from './address.ts'
 import type { LocalClose } from './close-reason.ts'
 import type { ConnectionShared } from './connection-shared.ts'
 import { ConnectionTimers } from './connection-timers.ts'
@@ -40,6 +40,7 @@ import { ForgottenConnections } from './forgotten-connections.ts'
 import { Outlet } from './outlet.ts'
 import { PacketRouter } from './packet-router.ts'
 import { PacketSender } from './packet-sender.ts'
+import { PathSizes, packetBytesMax } from './path-sizes.ts'
 import { QuicConnection } from './quic-connection.ts'
 import { ReceiveSlab } from './receive-slab.ts'
 import { RetryGate } from './retry-gate.ts'
@@ -66,10 +67,6 @@ interface PendingDial {
   readonly reject: (error: NodosumError) => void
 }
 
-/** Packets to a loopback peer: the most the engine can write. */
-const loopbackPacketBytes = 16_383
-/** Every network must carry it (RFC 9000, section 14). */
-const safePacketBytes = 1_200
 const gatherBytes = 16 * 1024
 
 /** QUIC over one UDP port: dialing, listening, and the turns of the event loop. */
@@ -95,11 +92,12 @@ export class QuicEndpoint implements Transport {
     const { udp, scheduler, settings } = options
     const { packetBytes } = settings
     this.#timers = new ConnectionTimers(scheduler, () => this.#counters.packets)
-    const bufferBytes = packetBytes === 'auto' ? loopbackPacketBytes : packetBytes
+    const bufferBytes = packetBytes === 'auto' ? packetBytesMax : packetBytes
     this.#shared = {
       local: udp.address,
       sender: new PacketSender(udp, bufferBytes),
       timers: this.#timers,
+      pathSizes: new PathSizes(packetBytes, options.logger),
       scheduler,
       randomBytes: (length) => options.random.bytes(length),
       logger: options.logger,
@@ -135,7 +133,7 @@ export class QuicEndpoint implements Transport {
     const refusal = this.#dialRefusal(remote, options)
     if (refusal !== null) return Promise.reject(refusal)
     const id = this.#newId()
-    const packetBytes = this.#packetBytes(remote)
+    const packetBytes = this.#shared.pathSizes.largestTo(remote)
     let engine: EngineConnection
     try {
       engine = this.#engine.dial({ id, local: this.#shared.local, remote, packetBytes })
@@ -146,8 +144,7 @@ export class QuicEndpoint implements Transport {
     const connection = new QuicConnection(this.#shared, {
       role: 'dialer',
       engine,
-      outlet: new Outlet({ udp, handshakes, remote, packetBytes, recipient: null }),
-      packetBytes,
+      outlet: new Outlet({ udp, handshakes, remote, recipient: null }),
       routes: [routeOf(id, 0, id.length)],
       expect: options.expect,
     })
@@ -225,7 +222,6 @@ export class QuicEndpoint implements Transport {
       counters: this.#counters,
       engine: () => this.#engine,
       newId: () => this.#newId(),
-      packetBytesTo: (remote) => this.#packetBytes(remote),
       connections: () => this.#live.size,
       isListening: () => this.#onConnection !== null && this.#closing === null,
     })
@@ -338,12 +334,6 @@ export class QuicEndpoint implements Transport {
 
   #newId(): Uint8Array {
     return this.#options.random.bytes(connectionIdBytes)
-  }
-
-  #packetBytes(remote: HostPort): number {
-    const { packetBytes } = this.#options.settings
-    if (packetBytes !== 'auto') return packetBytes
-    return isLoopback(remote.host) ? loopbackPacketBytes : safePacketBytes
   }
 }
 
