@@ -18,6 +18,9 @@ export interface QuicSettings {
   readonly halfOpenMax: number
   readonly acceptsPerSecond: number
   readonly acceptBurst: number
+  readonly noticesPerSecond: number
+  readonly unreadBytesMax: number
+  readonly keyPacketsMax: number
 }
 
 /** What a caller may give. */
@@ -31,7 +34,7 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       .union([z.literal('auto'), z.number().int().min(1_200).max(16_383)])
       .default('auto')
       .describe(
-        'Largest UDP payload to send, 1,200 to 16,383 bytes. auto: 16,383 to loopback peers, else 1,200, which every network carries.',
+        'Largest UDP payload to send, 1,200 to 16,383 bytes. auto: 16,383 to loopback peers, else 1,200, which every network carries, raised to 1,350 and 1,452 once probes of that size have come back. Either way it falls back to 1,200 while larger packets do not arrive.',
       ),
     streamWindowBytes: bytes({
       default: 4_194_304,
@@ -68,6 +71,21 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       max: 1_073_741_824,
       description:
         'A stream whose writer ignores false up to here is reset. Must exceed streamBufferBytes.',
+    }),
+    unreadBytesMax: bytes({
+      default: 268_435_456,
+      min: 1_048_576,
+      max: 4_294_967_296,
+      description:
+        'Received bytes of one connection that applications have not read, all streams together. A connection with more is closed: there is no flow control for the sum, since a lost renewal of it would not be repeated by the engine.',
+    }),
+    keyPacketsMax: integer({
+      default: 8_388_608,
+      min: 1_000,
+      max: 8_388_608,
+      description:
+        'Packets one end may send on one connection, whose keys are never renewed; then it is closed. Who pools connections replaces them long before.',
+      source: 'RFC 9001, section 6.6: 2^23 packets for AES-GCM',
     }),
     idleTimeoutMs: duration({
       default: 10_000,
@@ -122,6 +140,14 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       min: 1,
       max: 100_000,
       description: 'Handshakes accepted at once after a quiet time.',
+    }),
+    noticesPerSecond: integer({
+      default: 200,
+      min: 1,
+      max: 100_000,
+      unit: '1/s',
+      description:
+        'Connections per second of which their members are told that this process does not know them, because it has started anew. Of more they learn by the idle timeout.',
     }),
   }),
 })

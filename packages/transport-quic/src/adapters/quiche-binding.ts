@@ -1,7 +1,13 @@
 /** The only place that touches `@matrixai/quic`: it uses its quiche binding and nothing else. */
 import { NodosumError } from '@nodosum/kernel'
 import { checkCredentials, type TransportCredentials } from '@nodosum/transport'
-import type { Engine, EngineConnection, EngineConnectionOptions } from '../ports.ts'
+import type {
+  Engine,
+  EngineAcceptOptions,
+  EngineConnection,
+  EngineConnectionOptions,
+  RetryOptions,
+} from '../ports.ts'
 
 /** What of the options ends in the engine's configuration. */
 export interface EngineSettings {
@@ -28,6 +34,7 @@ interface QuicheConfig {
   setApplicationProtosWireFormat(value: Uint8Array): void
   setCcAlgorithmName(value: string): void
   enablePacing(value: boolean): void
+  enableDgram(enabled: boolean, receiveQueue: number, sendQueue: number): void
 }
 
 interface Quiche {
@@ -51,12 +58,20 @@ interface Quiche {
     ): EngineConnection
     accept(
       id: Uint8Array,
-      originalId: null,
+      originalId: Uint8Array | null,
       local: object,
       remote: object,
       config: QuicheConfig,
     ): EngineConnection
   }
+  retry(
+    sourceId: Uint8Array,
+    destinationId: Uint8Array,
+    retryId: Uint8Array,
+    token: Uint8Array,
+    version: number,
+    out: Uint8Array,
+  ): number
 }
 
 /** ALPN: both ends must say it. */
@@ -68,8 +83,12 @@ export const applicationProtocol = 'nodosum/1'
  */
 const connectionWindowBytes = 2 ** 40
 const udpPayloadBytesMax = 65_527
+/** Probes of the path and their answers; beyond it the oldest is dropped, as if it was lost. */
+const datagramQueue = 16
 /** The two the RFC demands; rotating ids is not used. */
 const connectionIdLimit = 2
+/** Two ids, a token of ours and the tag take less than 200. */
+const retryPacketBytesMax = 512
 
 /**
  * Loads the binding and checks the credentials by building a configuration with them.
@@ -133,7 +152,7 @@ class QuicheEngine implements Engine {
   readonly #quiche: Quiche
   readonly #credentials: TransportCredentials
   readonly #settings: EngineSettings
-  /** Configurations are reused: by packet size, and there are two of those at most in `auto`. */
+  /** Configurations are reused: by largest packet, of which there are two in `auto`. */
   readonly #configs = new Map<number, QuicheConfig>()
 
   constructor(quiche: Quiche, credentials: TransportCredentials, settings: EngineSettings) {
@@ -149,10 +168,17 @@ class QuicheEngine implements Engine {
     return this.#quiche.Connection.connect(null, id, local, remote, config)
   }
 
-  accept(options: EngineConnectionOptions): EngineConnection {
-    const { id, local, remote } = options
+  accept(options: EngineAcceptOptions): EngineConnection {
+    const { id, local, remote, originalId = null } = options
     const config = this.#configFor(options.packetBytes)
-    return this.#quiche.Connection.accept(id, null, local, remote, config)
+    return this.#quiche.Connection.accept(id, originalId, local, remote, config)
+  }
+
+  retry({ sourceId, destinationId, retryId, token }: RetryOptions): Uint8Array {
+    const out = Buffer.allocUnsafe(retryPacketBytesMax)
+    const version = 1
+    const length = this.#quiche.retry(sourceId, destinationId, retryId, token, version, out)
+    return out.subarray(0, length)
   }
 
   withCredentials(credentials: TransportCredentials): Engine {
@@ -213,5 +239,6 @@ class QuicheEngine implements Engine {
     config.setDisableActiveMigration(true)
     config.setCcAlgorithmName('cubic')
     config.enablePacing(false)
+    config.enableDgram(true, datagramQueue, datagramQueue)
   }
 }

@@ -72,6 +72,35 @@ export function pingsViolated(peer: string, what: string): LocalClose {
   return { app: true, code: layerCodes.pingViolation, reason: what, error }
 }
 
+export function forgottenByPeer(peer: string): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `${peer} does not know this connection any more: it has started anew`,
+    { details: { peer } },
+  )
+  return { app: true, code: layerCodes.forgotten, reason: '', error }
+}
+
+export function unreadOverflow(peer: string, unreadBytesMax: number): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `the connection to ${peer} was closed: more than ${unreadBytesMax} bytes of it (unreadBytesMax) ` +
+      'wait for applications that read too slowly',
+    { details: { peer, unreadBytesMax } },
+  )
+  return { app: true, code: layerCodes.unreadOverflow, reason: '', error }
+}
+
+export function keysUsedUp(peer: string, keyPacketsMax: number): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `the connection to ${peer} was closed: it has sent ${keyPacketsMax} packets (keyPacketsMax), ` +
+      'and its keys are not renewed: replace connections before',
+    { details: { peer, keyPacketsMax } },
+  )
+  return { app: true, code: layerCodes.keysUsedUp, reason: '', error }
+}
+
 /** What a caller gets that comes too late. */
 export function notOpen(peer: string, state: string): NodosumError {
   const message = `the connection to ${peer} is ${state}: dial again`

@@ -1,17 +1,19 @@
 import type { Logger, NodeId, Scheduler } from '@nodosum/kernel'
-import type { CloseReason, HostPort, UdpPort, VerifyPeer } from '@nodosum/transport'
+import type { CloseReason, HostPort, VerifyPeer } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
 import type { ConnectionTimers } from './connection-timers.ts'
+import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
+import type { PathSizes } from './path-sizes.ts'
 import type { QuicConnection } from './quic-connection.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
 
 /** What all connections of an endpoint share. */
 export interface ConnectionShared {
-  readonly udp: UdpPort
   readonly local: HostPort
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
+  readonly pathSizes: PathSizes
   readonly scheduler: Scheduler
   readonly randomBytes: (length: number) => Uint8Array
   readonly logger: Logger
@@ -39,14 +41,17 @@ export interface ConnectionSettings {
   readonly streamsMax: number
   readonly streamBufferBytes: number
   readonly streamBufferBytesMax: number
+  readonly streamWindowBytes: number
+  readonly unreadBytesMax: number
+  readonly keyPacketsMax: number
 }
 
 /** One connection. */
 export interface ConnectionOptions {
   readonly role: 'dialer' | 'acceptor'
   readonly engine: EngineConnection
-  readonly remote: HostPort
-  readonly packetBytes: number
+  /** The way to the peer. */
+  readonly outlet: Outlet
   /** Ids under which packets reach it; the endpoint's routing keys. */
   readonly routes: readonly string[]
   readonly expect: NodeId | undefined

@@ -1,5 +1,5 @@
 import type { EngineConnection } from '../ports.ts'
-import { cutReason, type LocalClose } from './close-reason.ts'
+import type { LocalClose } from './close-reason.ts'
 
 /** What an orderly close under way waits for. */
 export interface OrderlyCloseOptions {
@@ -25,12 +25,8 @@ export class OrderlyClose {
   readonly #freshTimeoutMs: number
   #askedForAck = false
 
-  constructor(
-    wish: { readonly code?: number; readonly reason?: string },
-    options: OrderlyCloseOptions,
-  ) {
-    const reason = cutReason(wish.reason ?? '')
-    this.end = { app: true, code: wish.code ?? 0, reason, error: null }
+  constructor(end: LocalClose, options: OrderlyCloseOptions) {
+    this.end = end
     this.done = options.done
     this.deadlineMs = options.deadlineMs
     this.#engine = options.engine

@@ -11,38 +11,38 @@ import type {
 import { alertFor } from '../core/close-codes.ts'
 import type { EngineConnection } from '../ports.ts'
 import { addressWords } from './address.ts'
-import { ClosePacket } from './close-packet.ts'
 import {
   callbackFailed,
   checkCode,
+  cutReason,
   engineFailed,
   handshakeTimedOut,
+  keysUsedUp,
   type LocalClose,
-  lingerFor,
   lostBeforeAnswer,
   notOpen,
   pingsViolated,
   reasonOfEngine,
+  unreadOverflow,
 } from './close-reason.ts'
+import { ConnectionEnding } from './connection-ending.ts'
+import { ConnectionMeter } from './connection-meter.ts'
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import type { Timed } from './connection-timers.ts'
-import { OrderlyClose } from './orderly-close.ts'
+import type { Outlet } from './outlet.ts'
+import { PacketFlow } from './packet-flow.ts'
 import { checkPeer } from './peer-check.ts'
 import { PingLane } from './ping-lane.ts'
 import { StreamTable } from './stream-table.ts'
-
-/** Per connection and turn, so that one cannot keep the event loop from the others. */
-const packetsPerTurnMax = 64
-/** A turn writes a little less than it can send, so that a flush usually empties the engine. */
-const writtenPacketsPerTurn = 60
+import { UnreadBytes } from './unread-bytes.ts'
 
 export class QuicConnection implements Connection, Timed {
   readonly kind = 'quic'
   readonly role: 'dialer' | 'acceptor'
   readonly local: HostPort
   readonly remote: HostPort
+  readonly outlet: Outlet
   readonly routes: readonly string[]
-  readonly closed: Promise<CloseReason>
   deadlineMs: number = Number.POSITIVE_INFINITY
   /** Kept by the endpoint: does it wait for its turn? */
   isScheduled = false
@@ -52,45 +52,50 @@ export class QuicConnection implements Connection, Timed {
   readonly #pings: PingLane
   readonly #path: { from: HostPort; to: HostPort }
   readonly #expect: NodeId | undefined
-  readonly #writeBudgetBytes: number
+  readonly #meter: ConnectionMeter
+  readonly #unread: UnreadBytes
+  readonly #ending: ConnectionEnding
+  readonly #flow: PacketFlow
   readonly #peerWords: string
   readonly #startedMs: number
   readonly #handshakeDeadlineMs: number
-  readonly #resolveClosed: (reason: CloseReason) => void
   #state: 'handshaking' | 'open' | 'closing' | 'closed' = 'handshaking'
   #peer: PeerIdentity | null = null
-  #onClosed: ((reason: CloseReason) => void) | null = null
-  #reason: CloseReason | null = null
   #sawPacket = false
-  #isEngineEmpty = true
   #lastReceivedMs: number
   #housekeepingMs: number = Number.POSITIVE_INFINITY
   #negotiatedIdleMs: number
-  #receivedBytes = 0
-  #sentBytes = 0
-  #closing: OrderlyClose | null = null
-  #closePacket: ClosePacket | null = null
 
   constructor(shared: ConnectionShared, options: ConnectionOptions) {
-    const { engine, remote, role } = options
+    const { engine, outlet, role } = options
+    const { remote } = outlet
     const { settings, scheduler } = shared
     this.#shared = shared
     this.#engine = engine
     this.role = role
     this.local = shared.local
     this.remote = remote
+    this.outlet = outlet
     this.routes = options.routes
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
-    this.#writeBudgetBytes = options.packetBytes * writtenPacketsPerTurn
     this.#peerWords = addressWords(remote)
     this.#startedMs = scheduler.nowMs()
     this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
     this.#handshakeDeadlineMs = this.#startedMs + settings.connectTimeoutMs
-    const closed = Promise.withResolvers<CloseReason>()
-    this.closed = closed.promise
-    this.#resolveClosed = closed.resolve
+    this.#meter = new ConnectionMeter(engine)
+    this.#unread = new UnreadBytes(settings.streamWindowBytes)
+    const { sender, pathSizes } = shared
+    const nowMs = this.#startedMs
+    this.#flow = new PacketFlow({ engine, outlet, sender, pathSizes, meter: this.#meter, nowMs })
+    this.#ending = new ConnectionEnding({
+      engine,
+      role,
+      sender,
+      outlet,
+      deliver: (callback, reason) => this.#streams.deliver(callback, reason),
+    })
     const isDialer = role === 'dialer'
     this.#pings = new PingLane({
       engine,
@@ -110,6 +115,7 @@ export class QuicConnection implements Connection, Timed {
       streamBufferBytes: settings.streamBufferBytes,
       streamBufferBytesMax: settings.streamBufferBytesMax,
       streamsMax: settings.streamsMax,
+      unread: this.#unread,
       schedule: () => this.#schedule(),
       onCallbackFailed: (error) => this.#callbackFailed(error),
     })
@@ -129,17 +135,25 @@ export class QuicConnection implements Connection, Timed {
     this.#streams.onStream = callback
   }
 
+  get closed(): Promise<CloseReason> {
+    return this.#ending.closed
+  }
+
   get onClosed(): ((reason: CloseReason) => void) | null {
-    return this.#onClosed
+    return this.#ending.onClosed
   }
 
   set onClosed(callback: ((reason: CloseReason) => void) | null) {
-    this.#onClosed = callback
-    if (callback !== null && this.#reason !== null) this.#streams.deliver(callback, this.#reason)
+    this.#ending.onClosed = callback
   }
 
   get isHandshaking(): boolean {
     return this.#state === 'handshaking'
+  }
+
+  /** The id by which the peer knows the connection. */
+  get peerId(): Uint8Array {
+    return this.#engine.destinationId()
   }
 
   /** True once the peer's certificate passed. */
@@ -158,18 +172,10 @@ export class QuicConnection implements Connection, Timed {
   }
 
   stats(): ConnectionStats {
-    const path = this.#engine.pathStats()[0]
-    const { sent, lost } = this.#engine.stats()
-    return {
-      rttMs: path?.rtt ?? 0,
-      sentBytes: this.#sentBytes,
-      sentPackets: sent,
-      receivedBytes: this.#receivedBytes,
-      lostPackets: lost,
-      congestionWindowBytes: path?.cwnd ?? 0,
-      bufferedBytes: this.#streams.bufferedBytes,
-      streams: this.#streams.size,
-    }
+    const { sentBytes, sentPackets, receivedBytes } = this.#meter
+    const { bufferedBytes, size } = this.#streams
+    const ofEngine = this.#meter.reading(this.#shared.scheduler.nowMs())
+    return { ...ofEngine, sentBytes, sentPackets, receivedBytes, bufferedBytes, streams: size }
   }
 
   snapshot(): ConnectionSnapshot | null {
@@ -179,23 +185,10 @@ export class QuicConnection implements Connection, Timed {
     return { role, remote, peer: this.#peer, state: this.#state, ageMs, stats: this.stats() }
   }
 
-  close(reason: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
-    checkCode(reason.code ?? 0)
-    if (this.#closing !== null) return this.#closing.done
-    const { scheduler, settings } = this.#shared
-    this.#closing = new OrderlyClose(reason, {
-      engine: this.#engine,
-      done: this.closed.then(() => undefined),
-      deadlineMs: scheduler.nowMs() + settings.closeTimeoutMs,
-      idleTimeoutMs: this.#negotiatedIdleMs,
-    })
-    if (this.#state === 'handshaking') this.#terminate(this.#closing.end)
-    else if (this.#state === 'open') {
-      this.#state = 'closing'
-      this.#streams.acceptsWrites = false
-      this.#schedule()
-    }
-    return this.#closing.done
+  close(wish: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
+    const { code = 0, reason = '' } = wish
+    checkCode(code)
+    return this.#closeInOrder({ app: true, code, reason: cutReason(reason), error: null })
   }
 
   /** Ends the connection now, without waiting for anything. */
@@ -205,8 +198,9 @@ export class QuicConnection implements Connection, Timed {
 
   /** One datagram of the peer. */
   receive(bytes: Buffer): void {
-    this.#receivedBytes += bytes.length
-    if (this.#state === 'closed') return this.#closePacket?.answerLate()
+    this.#meter.received(bytes.length)
+    if (this.#state === 'closed') return this.#ending.answerLate()
+    this.#unread.received(bytes.length)
     this.#sawPacket = true
     try {
       this.#engine.recv(bytes, this.#path)
@@ -240,6 +234,7 @@ export class QuicConnection implements Connection, Timed {
       return
     }
     this.deadlineMs = Number.POSITIVE_INFINITY
+    if (this.#engine.timeout() === 0) this.#flow.timedOut(nowMs)
     this.#engine.onTimeout()
     if (this.#state === 'handshaking' && nowMs >= this.#handshakeDeadlineMs) {
       const { connectTimeoutMs } = this.#shared.settings
@@ -256,17 +251,17 @@ export class QuicConnection implements Connection, Timed {
       isComplete = this.#streams.read()
       this.#streams.settle()
     }
-    if (this.#endedByEngine(isComplete)) return
+    if (this.#endedByEngine(isComplete) || this.#isOverLimit()) return
     if (this.#isUp()) {
+      this.#flow.step(nowMs)
       // Bytes that the engine could not send yet go first, or they would pile up inside it.
-      const mayWrite = this.#isEngineEmpty
-      const isWritten = mayWrite && this.#streams.write(this.#writeBudgetBytes)
+      const isWritten = this.#flow.isEmpty && this.#streams.write(this.#flow.writeBudgetBytes)
       isComplete = isComplete && isWritten
     }
-    this.#flush()
+    this.#flow.flush()
     if (this.#state === 'closing') this.#closeStep(nowMs)
     if (this.#endedByEngine(isComplete)) return
-    if (!isComplete || !this.#isEngineEmpty) this.#schedule()
+    if (!isComplete || !this.#flow.isEmpty) this.#schedule()
     this.#setDeadline()
   }
 
@@ -274,12 +269,15 @@ export class QuicConnection implements Connection, Timed {
     return this.#state === 'open' || this.#state === 'closing'
   }
 
-  #flush(): void {
-    if (this.#state === 'closed') return
-    const { sender } = this.#shared
-    const result = sender.flush(this.#engine, this.remote, packetsPerTurnMax)
-    this.#sentBytes += result.bytes
-    this.#isEngineEmpty = result.complete
+  /** Ends a connection that holds or has used too much; true when it is over then. */
+  #isOverLimit(): boolean {
+    const { unreadBytesMax, keyPacketsMax } = this.#shared.settings
+    if (this.#unread.bytes > unreadBytesMax) {
+      this.#terminate(unreadOverflow(this.#peerWords, unreadBytesMax))
+    } else if (this.#meter.sentPackets >= keyPacketsMax && this.#state === 'open') {
+      void this.#closeInOrder(keysUsedUp(this.#peerWords, keyPacketsMax))
+    }
+    return this.#state === 'closed'
   }
 
   #setDeadline(): void {
@@ -289,8 +287,8 @@ export class QuicConnection implements Connection, Timed {
     // The engine rounds down: one more millisecond, or the timer would fire before its time.
     const timeoutMs = engineMs === null ? Number.POSITIVE_INFINITY : engineMs + 1
     const own = this.#state === 'handshaking' ? this.#handshakeDeadlineMs : this.#housekeepingMs
-    const closing = this.#closing?.deadlineMs ?? Number.POSITIVE_INFINITY
-    timers.update(this, Math.min(scheduler.nowMs() + timeoutMs, own, closing))
+    const nextMs = Math.min(own, this.#flow.deadlineMs, this.#ending.deadlineMs)
+    timers.update(this, Math.min(scheduler.nowMs() + timeoutMs, nextMs))
   }
 
   #schedule(): void {
@@ -317,6 +315,7 @@ export class QuicConnection implements Connection, Timed {
     if (peerIdleMs > 0) this.#negotiatedIdleMs = Math.min(peerIdleMs, settings.idleTimeoutMs)
     this.#state = 'open'
     this.#housekeepingMs = nowMs + settings.keepAliveMs
+    this.#flow.open()
     this.#streams.deliver(opened, this as QuicConnection)
   }
 
@@ -328,11 +327,27 @@ export class QuicConnection implements Connection, Timed {
     this.#housekeepingMs = nowMs + keepAliveMs
   }
 
+  #closeInOrder(end: LocalClose): Promise<void> {
+    const { orderly } = this.#ending
+    if (orderly !== null) return orderly.done
+    const { scheduler, settings } = this.#shared
+    const deadlineMs = scheduler.nowMs() + settings.closeTimeoutMs
+    const idleTimeoutMs = this.#negotiatedIdleMs
+    const { done } = this.#ending.begin(end, { deadlineMs, idleTimeoutMs })
+    if (this.#state === 'handshaking') this.#terminate(end)
+    else if (this.#state === 'open') {
+      this.#state = 'closing'
+      this.#streams.acceptsWrites = false
+      this.#schedule()
+    }
+    return done
+  }
+
   #closeStep(nowMs: number): void {
-    const closing = this.#closing
+    const closing = this.#ending.orderly
     if (closing === null) return
-    const step = closing.step(nowMs, this.#isEngineEmpty && this.#streams.isFlushed)
-    if (step === 'ask') this.#flush()
+    const step = closing.step(nowMs, this.#flow.isEmpty && this.#streams.isFlushed)
+    if (step === 'ask') this.#flow.flush()
     if (step === 'over') this.#terminate(closing.end)
   }
 
@@ -364,27 +379,19 @@ export class QuicConnection implements Connection, Timed {
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
   #terminate(end: LocalClose): void {
-    const { udp, sender, scheduler, timers } = this.#shared
-    const isRefusal = this.#state === 'handshaking' && !end.app
-    const words = { end, isRefusal, sender, udp, remote: this.remote }
-    this.#closePacket = ClosePacket.closing(this.#engine, words)
-    this.#closePacket?.send()
-    const rttMs = this.#engine.pathStats()[0]?.rtt ?? 0
-    const lingerMs = lingerFor(rttMs, isRefusal && this.role === 'dialer')
+    const { scheduler, timers } = this.#shared
+    const lingerMs = this.#ending.tell(end, this.#state === 'handshaking' && !end.app)
     this.#finish({ code: end.code, reason: end.reason, remote: false, error: end.error })
-    if (this.#closePacket === null) this.#shared.release(this)
+    if (lingerMs === null) this.#shared.release(this)
     else timers.update(this, scheduler.nowMs() + lingerMs)
   }
 
   #finish(reason: CloseReason): void {
     this.#state = 'closed'
-    this.#reason = reason
     this.deadlineMs = Number.POSITIVE_INFINITY
     this.#pings.close(lostBeforeAnswer(this.#peerWords))
     this.#streams.dieAll(reason.code)
     this.#shared.closed(this, reason)
-    this.#resolveClosed(reason)
-    const callback = this.#onClosed
-    if (callback !== null) this.#streams.deliver(callback, reason)
+    this.#ending.finish(reason)
   }
 }

@@ -6,6 +6,7 @@ import { shutdownRead, shutdownWrite } from '../ports.ts'
 import type { PingLane } from './ping-lane.ts'
 import { QuicStream, type StreamOwner } from './quic-stream.ts'
 import type { ReceiveSlab } from './receive-slab.ts'
+import type { UnreadBytes } from './unread-bytes.ts'
 
 /** What the streams of a connection need of it. */
 export interface StreamTableOptions {
@@ -19,6 +20,8 @@ export interface StreamTableOptions {
   readonly streamBufferBytesMax: number
   /** Streams that may exist at once, both ends' together. */
   readonly streamsMax: number
+  /** Hears how much was read. */
+  readonly unread: UnreadBytes
   /** Asks for a turn of the event loop. */
   readonly schedule: () => void
   /** A callback of the application threw. */
@@ -121,15 +124,23 @@ export class StreamTable implements StreamOwner {
 
   /** Reads what arrived; false when the budget of this turn ended first. */
   read(): boolean {
-    if (!this.engine.isReadable()) return true
+    const { unread } = this.#options
+    if (!this.engine.isReadable()) {
+      unread.read(0, 0)
+      return true
+    }
     // Asking the engine for its list costs more than reading the stream that is most likely in it.
     const recent = this.#recentReader
-    let budget = readBudgetBytes
+    let bytes = 0
     if (recent?.isReading === true) {
-      budget -= recent.receive(readQuantumBytes)
-      if (!this.engine.isReadable()) return true
+      bytes = recent.receive(readQuantumBytes)
+      if (!this.engine.isReadable()) {
+        unread.read(bytes, 0)
+        return true
+      }
     }
     let isComplete = true
+    let left = 0
     for (const id of this.engine.readable()) {
       if (this.#options.pings.owns(id)) {
         this.#options.pings.read(id)
@@ -137,17 +148,23 @@ export class StreamTable implements StreamOwner {
       }
       const stream = this.#streams.get(id) ?? this.#adopt(id)
       if (stream === undefined) continue
+      const quantum = Math.min(readQuantumBytes, readBudgetBytes - bytes)
       if (!stream.isReading) {
         stream.peek()
-        continue
+        left += 1
+      } else if (quantum <= 0) {
+        left += 1
+        isComplete = false
+      } else {
+        const received = stream.receive(quantum)
+        if (received > 0) this.#recentReader = stream
+        bytes += received
+        if (received < quantum) continue
+        left += 1
+        isComplete = false
       }
-      if (budget <= 0) return false
-      const quantum = Math.min(readQuantumBytes, budget)
-      const bytes = stream.receive(quantum)
-      if (bytes > 0) this.#recentReader = stream
-      budget -= bytes
-      if (bytes >= quantum) isComplete = false
     }
+    unread.read(bytes, left)
     return isComplete
   }
 
