@@ -7,7 +7,7 @@ type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']
 
 /** A dialer without our driver: it can leave out its certificate, or never answer. */
 export interface RawClient {
-  readonly engine: EngineConnection
+  readonly engine: EngineConnection & { session(): Uint8Array | null }
   readonly local: HostPort
   send(bytes: Uint8Array): void
   flush(): void
@@ -19,6 +19,8 @@ export interface RawClientOptions {
   readonly certificatePem?: string
   readonly keyPem?: string
   readonly protocol: string
+  /** Resumes the TLS session of an earlier connection, which it calls `session()`. */
+  readonly session?: Uint8Array
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
 }
@@ -49,13 +51,15 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   const { native } = await import('@matrixai/quic')
   const config = await rawConfig(options)
   const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
-  const engine = native.quiche.Connection.connect(
+  const connection = native.quiche.Connection.connect(
     null,
     randomBytes(20),
     udp.address,
     remote,
     config,
-  ) as unknown as EngineConnection
+  )
+  if (options.session !== undefined) connection.setSession(options.session)
+  const engine = connection as unknown as RawClient['engine']
   const flush = (): void => {
     for (;;) {
       const buffer = Buffer.alloc(1_500)
