@@ -34,6 +34,35 @@ function onewayCases(subject: string): Case[] {
   ]
 }
 
+/** A transport alone: its messages, and what its connections and streams cost. */
+function transportCases(kind: 'h2' | 'quic'): Case[] {
+  const subject = `transport-${kind}`
+  return [
+    ...onewayCases(subject),
+    {
+      name: `${subject}-connections`,
+      subject: `${subject}-connections`,
+      isPeer: false,
+      unit: 'connections/s',
+      work: request(1_000, 16),
+    },
+    {
+      name: `${subject}-connection-memory`,
+      subject: `${subject}-connection-memory`,
+      isPeer: false,
+      unit: 'KiB',
+      work: { kind: 'memory', count: 1_000, bytes: 0 },
+    },
+    {
+      name: `${subject}-streams`,
+      subject: `${subject}-streams`,
+      isPeer: false,
+      unit: 'streams/s',
+      work: request(10_000, 64),
+    },
+  ]
+}
+
 export const cases: readonly Case[] = [
   {
     name: 'quic-oneway',
@@ -50,30 +79,13 @@ export const cases: readonly Case[] = [
     unit: 'req/s',
     work: request(100_000, 64),
   },
-  ...onewayCases('transport-h2'),
-  {
-    name: 'transport-h2-connections',
-    subject: 'transport-h2-connections',
-    isPeer: false,
-    unit: 'connections/s',
-    work: request(1_000, 16),
-  },
-  {
-    name: 'transport-h2-connection-memory',
-    subject: 'transport-h2-connection-memory',
-    isPeer: false,
-    unit: 'KiB',
-    work: { kind: 'memory', count: 1_000, bytes: 0 },
-  },
-  {
-    name: 'transport-h2-streams',
-    subject: 'transport-h2-streams',
-    isPeer: false,
-    unit: 'streams/s',
-    work: request(10_000, 64),
-  },
+  ...transportCases('h2'),
+  ...transportCases('quic'),
+  ...onewayCases('transport-quic-1350'),
   ...onewayCases('limit-h2'),
   ...onewayCases('limit-tls'),
+  ...onewayCases('limit-quic'),
+  ...onewayCases('limit-quic-1350'),
   {
     name: 'shipped-quic-oneway',
     subject: 'shipped-quic',
@@ -81,11 +93,24 @@ export const cases: readonly Case[] = [
     unit: 'msg/s',
     work: oneway(30_000),
   },
+  {
+    name: 'shipped-quic-oneway-64k',
+    subject: 'shipped-quic',
+    isPeer: true,
+    unit: 'MB/s',
+    work: { kind: 'oneway', count: 200, bytes: 65_536 },
+  },
 ]
 
 /** Pairs of cases whose medians are compared: the first should be larger. */
 export const ratios: readonly (readonly [string, string])[] = [
   ['quic-oneway', 'shipped-quic-oneway'],
+  ['transport-quic-oneway', 'limit-quic-oneway'],
+  ['transport-quic-oneway-64k', 'limit-quic-oneway-64k'],
+  ['transport-quic-1350-oneway', 'limit-quic-1350-oneway'],
+  ['transport-quic-1350-oneway-64k', 'limit-quic-1350-oneway-64k'],
+  ['transport-quic-1350-oneway', 'shipped-quic-oneway'],
+  ['transport-quic-1350-oneway-64k', 'shipped-quic-oneway-64k'],
   ['transport-h2-oneway', 'limit-h2-oneway'],
   ['transport-h2-oneway-64k', 'limit-h2-oneway-64k'],
   ['transport-h2-oneway', 'limit-tls-oneway'],

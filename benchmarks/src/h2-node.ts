@@ -2,9 +2,9 @@
 import { silentLogger } from '@nodosum/kernel'
 import { systemScheduler } from '@nodosum/kernel/node'
 import { createPeerVerifier } from '@nodosum/security'
-import type { HostPort, Transport } from '@nodosum/transport'
 import { createH2Transport } from '@nodosum/transport-h2'
 import { cluster, credentialsOf } from './credentials.ts'
+import type { StartTransport } from './transport-subjects.ts'
 
 const host = '127.0.0.1'
 /** Both processes of a pair have one address, and dial as fast as they can. */
@@ -18,9 +18,9 @@ const manyConnections = {
   connectTimeoutMs: 60_000,
 }
 
-export async function startH2(directory: string, nodeId: string): Promise<Transport> {
+export const startH2: StartTransport = async (directory, nodeId) => {
   const credentials = await credentialsOf(directory, nodeId)
-  return createH2Transport({
+  const transport = createH2Transport({
     host,
     port: 0,
     credentials,
@@ -35,8 +35,5 @@ export async function startH2(directory: string, nodeId: string): Promise<Transp
     logger: silentLogger,
     options: manyConnections,
   })
-}
-
-export function at(port: unknown): HostPort {
-  return { host, port: Number(port) }
+  return { transport, close: () => transport.close() }
 }

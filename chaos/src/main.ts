@@ -1,11 +1,13 @@
 /**
  * `npm run chaos -- conformance [--transport quic|h2] [--link NAME] [--clause TEXT] [--seed TEXT]
  * [--rounds N]`
+ * `npm run chaos -- standstill [--seconds N]`
  *
  * The long forms of what the tests of this folder do briefly.
  */
 import { Command, InvalidArgumentError } from 'commander'
 import { type ConformanceRun, runConformance } from './conformance/run-conformance.ts'
+import { runStandstill } from './standstill/run-standstill.ts'
 
 function positive(text: string): number {
   const value = Number(text)
@@ -26,6 +28,18 @@ program
     const { passed, failed } = await runConformance(given, (line) => console.log(line))
     console.log(`${passed} passed, ${failed} failed`)
     process.exitCode = failed === 0 ? 0 : 1
+  })
+
+program
+  .command('standstill')
+  .description('two nodes, and synchronous work that stops one of them for a while')
+  .option('--seconds <number>', 'how long', positive, 10)
+  .action(async ({ seconds }: { readonly seconds: number }) => {
+    const { problems, reports } = await runStandstill(seconds * 1_000)
+    console.log(JSON.stringify(reports))
+    for (const problem of problems) console.log(`FAIL ${problem}`)
+    if (problems.length === 0) console.log(`ok   nothing lost in ${seconds} s of standstill`)
+    process.exitCode = problems.length === 0 ? 0 : 1
   })
 
 try {

@@ -1,7 +1,10 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    'hang-watchdog-worker': 'src/adapters/hang-watchdog-worker.ts',
+  },
   format: ['esm'],
   dts: true,
   clean: true,

@@ -1,5 +1,6 @@
 import type { Logger, Random, Scheduler } from '@nodosum/kernel'
 import type { Transport, TransportCredentials, UdpPort, VerifyPeer } from '@nodosum/transport'
+import { startHangWatchdog } from './adapters/hang-watchdog.ts'
 import { applicationProtocol, loadEngine } from './adapters/quiche-binding.ts'
 import { createRetryTokens } from './adapters/retry-tokens.ts'
 import { QuicEndpoint } from './driver/quic-endpoint.ts'
@@ -35,6 +36,8 @@ export interface QuicTransportOptions {
 export async function createQuicTransport(options: QuicTransportOptions): Promise<Transport> {
   const settings = parseQuicOptions(options.options)
   const engine = await loadEngine(options.credentials, settings)
+  const { hangWatchdog, hangTimeoutMs } = settings
+  const watchdog = hangWatchdog ? await startHangWatchdog(options.scheduler, hangTimeoutMs) : null
   return new QuicEndpoint({
     udp: options.udp,
     engine,
@@ -46,5 +49,6 @@ export async function createQuicTransport(options: QuicTransportOptions): Promis
     random: options.random,
     logger: options.logger,
     settings,
+    unwatch: async () => watchdog?.stop(),
   })
 }

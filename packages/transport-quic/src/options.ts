@@ -1,5 +1,12 @@
 import { NodosumError } from '@nodosum/kernel'
-import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import {
+  bytes,
+  defineOptions,
+  duration,
+  flag,
+  integer,
+  type OptionTable,
+} from '@nodosum/kernel/options'
 import { z } from 'zod'
 
 /** Limits and times of the transport; meanings, ranges and defaults are in `quicOptions`. */
@@ -21,6 +28,8 @@ export interface QuicSettings {
   readonly noticesPerSecond: number
   readonly unreadBytesMax: number
   readonly keyPacketsMax: number
+  readonly hangWatchdog: boolean
+  readonly hangTimeoutMs: number
 }
 
 /** What a caller may give. */
@@ -148,6 +157,18 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       unit: '1/s',
       description:
         'Connections per second of which their members are told that this process does not know them, because it has started anew. Of more they learn by the idle timeout.',
+    }),
+    hangWatchdog: flag({
+      default: false,
+      description:
+        'A thread ends the process with SIGKILL when the main thread hangs for hangTimeoutMs, and writes why to standard error. For services that something starts again: a known fault of the engine can make it compute forever. A debugger that holds the main thread looks the same.',
+    }),
+    hangTimeoutMs: duration({
+      default: 30_000,
+      min: 1_000,
+      max: 3_600_000,
+      description:
+        'For how long the main thread may not turn its event loop before the watchdog ends the process. More than the longest synchronous work of the application.',
     }),
   }),
 })

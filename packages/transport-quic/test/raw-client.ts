@@ -11,7 +11,7 @@ type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']
 
 /** A dialer without our driver: it can leave out its certificate, or never answer. */
 export interface RawClient {
-  readonly engine: EngineConnection
+  readonly engine: EngineConnection & { session(): Uint8Array | null }
   readonly local: HostPort
   /** What `mayLeave` held back. */
   readonly withheld: readonly Buffer[]
@@ -25,6 +25,8 @@ export interface RawClientOptions {
   readonly certificatePem?: string
   readonly keyPem?: string
   readonly protocol: string
+  /** Resumes the TLS session of an earlier connection, which it calls `session()`. */
+  readonly session?: Uint8Array
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
   /** Says of each datagram of the engine whether it is sent; all are unless told. */
@@ -60,13 +62,15 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   const config = await rawConfig(options)
   const bound = await bindUdpPort({ host: '127.0.0.1', port: 0 })
   const udp = options.handshakes === null ? bound : sealedPort(bound, options.handshakes)
-  const engine = native.quiche.Connection.connect(
+  const connection = native.quiche.Connection.connect(
     null,
     randomBytes(20),
     udp.address,
     remote,
     config,
-  ) as unknown as EngineConnection
+  )
+  if (options.session !== undefined) connection.setSession(options.session)
+  const engine = connection as unknown as RawClient['engine']
   const withheld: Buffer[] = []
   const flush = (): void => {
     for (;;) {

@@ -51,6 +51,7 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_DECODE_FAILED'
     | 'ERR_NODOSUM_SHUT_DOWN'
     | 'ERR_NODOSUM_INVARIANT_VIOLATED'
+    | 'ERR_NODOSUM_EVENT_LOOP_STUCK'
     | 'ERR_NODOSUM_CLUSTER_MISMATCH'
     | 'ERR_NODOSUM_CERT_UNTRUSTED'
     | 'ERR_NODOSUM_CERT_EXPIRED'
@@ -208,6 +209,11 @@ export const errorCatalog: {
     'permanent',
     'Nodosum found itself in a state that it holds impossible: a bug.',
     'Please report it with the message and the stack.',
+  ),
+  ERR_NODOSUM_EVENT_LOOP_STUCK: entry(
+    'permanent',
+    'The main thread did not turn its event loop for hangTimeoutMs, so the watchdog ended the process. It is never thrown: it is what standard error says.',
+    'Look for synchronous work that takes so long, or raise hangTimeoutMs; if there is none, the QUIC engine hung: please report it.',
   ),
   ERR_NODOSUM_CLUSTER_MISMATCH: entry(
     'security',

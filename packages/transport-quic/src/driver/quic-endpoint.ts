@@ -60,6 +60,8 @@ export interface EndpointOptions {
   readonly random: Random
   readonly logger: Logger
   readonly settings: QuicSettings
+  /** Ends what watches over this transport. */
+  readonly unwatch: () => Promise<void>
 }
 
 interface PendingDial {
@@ -196,6 +198,7 @@ export class QuicEndpoint implements Transport {
     this.#immediate?.cancel()
     this.#immediate = null
     this.#dirty = []
+    await this.#options.unwatch()
   }
 
   #dialRefusal(remote: HostPort, options: ConnectOptions): NodosumError | null {

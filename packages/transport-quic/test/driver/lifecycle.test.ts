@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { collect, until } from '../harness.ts'
-import { losing } from '../losing-port.ts'
+import { dropping, losing } from '../losing-port.ts'
 import { first, pairOf, second, start, startChild } from '../trusted-nodes.ts'
 
 describe('closing', () => {
@@ -31,6 +31,19 @@ describe('closing', () => {
     const started = performance.now()
     await dialer.close()
     expect(performance.now() - started).toBeLessThan(15_000)
+  })
+
+  it('is said again to a peer that still talks, when the network has lost it', async () => {
+    let isCut = false
+    const { dialer, acceptor } = await pairOf(
+      { credentials: first, options: { closeTimeoutMs: 0 }, wrap: dropping(() => isCut) },
+      { credentials: second },
+    )
+    isCut = true
+    await dialer.close({ code: 7, reason: 'lost' })
+    isCut = false
+    acceptor.openStream().write(Buffer.from('are you there?'))
+    expect(await acceptor.closed).toMatchObject({ code: 7, reason: 'lost', remote: true })
   })
 
   it('of the transport lets go of the port', async () => {
