@@ -1,5 +1,6 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { PoolSnapshot } from '@nodosum/transport'
+import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions } from './node-options.ts'
 
 /** What a node knows of one member. */
@@ -176,6 +177,8 @@ export interface Node {
    * @throws `CONFIG_INVALID`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`, `SHUT_DOWN`
    */
   reloadCertificates(identity?: IdentityOptions): Promise<void>
+  /** Shows and replaces the gossip keys of the cluster. */
+  readonly gossipKeys: GossipKeys
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
   drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainReport>
   /**

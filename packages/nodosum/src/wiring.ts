@@ -18,11 +18,14 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createPacketSeal, GossipKeyRing, type PacketSeal } from '@nodosum/security'
+import { createPacketSeal, GossipKeyRing, KeptKeyRing, type PacketSeal } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
+import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { KeyExchange } from './key-exchange.ts'
+import { KeyRotation } from './key-rotation.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
@@ -41,6 +44,7 @@ export interface Layers {
   readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
+  readonly keys: KeyRotation
   readonly membership: MembershipService
   readonly discovery: Discovery
   readonly directory: ClusterDirectory
@@ -124,7 +128,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => trust.close())
 
-  const ring = new GossipKeyRing(credentials.gossipKeys)
+  const kept = await keptKeys(config, credentials, logger)
+  const { ring } = kept
   const seal = createPacketSeal({ purpose: 'gossip', ring, cluster, name: nodeId, bootId })
   const loopDelay = eventLoopDelay()
   undo.add(async () => loopDelay.close())
@@ -177,11 +182,38 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     messageBytesMax: config.layers.streams.messageBytesMax,
   })
   undo.add(() => messaging.close())
+  const exchange = new KeyExchange({
+    kept,
+    messaging,
+    vouch: (peer, task) => directory.vouch(peer, task),
+    scheduler,
+    logger,
+  })
+  const keys = new KeyRotation({
+    self: nodeId,
+    kept,
+    exchange,
+    members: () => membership.members(),
+    logger,
+  })
+  undo.add(async () => {
+    exchange.close()
+    keys.close()
+  })
 
   sessions.onSession = (session) => {
     trust.forget(session.peer)
     messaging.attach(session)
     pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+    // One of the two asks; what they tell each other holds for both.
+    if (session.dialer === nodeId) scheduler.immediate(() => exchange.compare(session.peer))
+  }
+  // Somebody was away while the keys changed: this node, or the member at that address.
+  membership.onUnknownKey = ({ host, port }) => {
+    const isThere = (member: Member): boolean =>
+      member.addresses.some((address) => address.host === host && address.udpPort === port)
+    const member = membership.members().find(isThere)
+    if (member !== undefined) exchange.compare(member.nodeId as NodeId)
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
@@ -208,6 +240,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     seal,
     sessions,
     messaging,
+    keys,
     membership,
     discovery,
     directory,
@@ -216,6 +249,30 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     random,
     undo,
   }
+}
+
+/** The keys of the options, and what the cluster has made of them as far as it is kept. */
+async function keptKeys(
+  config: NodeConfig,
+  credentials: Credentials,
+  logger: Logger,
+): Promise<KeptKeyRing> {
+  const { dataDirectory } = config
+  const path = dataDirectory === undefined ? null : join(dataDirectory, 'gossip-keys')
+  const kept = new KeptKeyRing(new GossipKeyRing(credentials.gossipKeys), path)
+  const damage = await kept.restore()
+  if (damage !== null) {
+    logger.warn(
+      { event: 'gossip_keys.damaged', error_code: damage.code, err: damage },
+      damage.message,
+    )
+  }
+  const dead = credentials.gossipKeys.filter(({ id }) => kept.ring.find(id) === undefined)
+  for (const { id } of dead) {
+    const message = `gossipKeys names the key ${id}, which the cluster has removed: take it out`
+    logger.warn({ event: 'gossip_keys.outdated', key_id: id }, message)
+  }
+  return kept
 }
 
 function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {

@@ -53,6 +53,8 @@ export interface MembershipServiceOptions {
 export class MembershipService {
   /** Called once when another process has taken this node's id. */
   onConflict: ((error: NodosumError) => void) | null = null
+  /** Called with where a packet came from that was sealed with a key which this node has not. */
+  onUnknownKey: ((from: PacketAddress) => void) | null = null
   readonly #core: MembershipCore
   readonly #settings: MembershipServiceOptions
   readonly #supervisor: Supervisor
@@ -323,6 +325,7 @@ export class MembershipService {
   #packetRefused(from: PacketAddress): void {
     const { seal, logger } = this.#settings
     const { lastRefusal } = seal
+    if (lastRefusal === 'unknownKey') this.onUnknownKey?.(from)
     const warning = this.#refusedPackets.refused(this.#nowMs, from, lastRefusal)
     if (warning === null) return
     const remote = `${from.host}:${from.port}`

@@ -1,0 +1,12 @@
+/**
+ * Nodes talk to each other about the cluster itself over the same sessions as modules do, as
+ * applications whose names are kept for that. They show nowhere, and nobody else may use them.
+ */
+const prefix = 'nodosum.'
+
+/** Hands on gossip keys. */
+export const keysApplication = 'nodosum.keys'
+
+export function isInternal(application: string): boolean {
+  return application.startsWith(prefix)
+}
