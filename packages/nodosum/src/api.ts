@@ -229,6 +229,13 @@ export interface GossipMetrics {
     /** Sealed with a key of this node, but of another cluster, or changed on the way. */
     readonly forged: number
   }
+  /** Packets that went over connections, where UDP does not pass or is not known to. */
+  readonly detours: {
+    readonly sent: number
+    readonly received: number
+    /** Nodes that were found by TCP at an address that did not answer by UDP. */
+    readonly introductions: number
+  }
 }
 
 export interface Metrics {

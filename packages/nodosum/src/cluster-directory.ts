@@ -56,12 +56,10 @@ export class ClusterDirectory implements Directory {
     return node === this.self || this.#present.has(node) || this.#vouched.has(node)
   }
 
-  /** Whatever membership thinks of this peer, it may be asked while the task runs. */
-  async vouch<Result>(peer: NodeId, task: () => Promise<Result>): Promise<Result> {
+  /** Whatever membership thinks of this peer, it may be spoken to until the release is called. */
+  vouch(peer: NodeId): () => void {
     this.#vouched.set(peer, (this.#vouched.get(peer) ?? 0) + 1)
-    try {
-      return await task()
-    } finally {
+    return () => {
       const left = (this.#vouched.get(peer) ?? 1) - 1
       if (left > 0) this.#vouched.set(peer, left)
       else this.#vouched.delete(peer)

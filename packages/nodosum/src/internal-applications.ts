@@ -7,6 +7,9 @@ const prefix = 'nodosum.'
 /** Hands on gossip keys. */
 export const keysApplication = 'nodosum.keys'
 
+/** Carries packets of membership where UDP does not pass. */
+export const gossipApplication = 'nodosum.gossip'
+
 export function isInternal(application: string): boolean {
   return application.startsWith(prefix)
 }

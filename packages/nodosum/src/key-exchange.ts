@@ -16,8 +16,8 @@ import { keysApplication } from './internal-applications.ts'
 export interface KeyExchangeParts {
   readonly kept: KeptKeyRing
   readonly messaging: MessagingService
-  /** Runs while this peer may be asked whatever membership thinks of it. */
-  readonly vouch: <Result>(peer: NodeId, task: () => Promise<Result>) => Promise<Result>
+  /** Lets this peer be asked, whatever membership thinks of it, until the release is called. */
+  readonly vouch: (peer: NodeId) => () => void
   readonly scheduler: Scheduler
   readonly logger: Logger
 }
@@ -139,14 +139,17 @@ export class KeyExchange {
     options: { timeoutMs: number; signal?: AbortSignal | undefined },
   ): Promise<Uint8Array> {
     const { messaging, vouch } = this.#parts
-    const reply = await vouch(peer, () =>
-      messaging
+    const release = vouch(peer)
+    try {
+      const reply = await messaging
         .application(keysApplication)
         // Whatever arrives twice changes nothing the second time.
-        .request(peer, Uint8Array.of(kind, ...body), { ...options, idempotent: true }),
-    )
-    if (reply instanceof Uint8Array) return reply
-    throw undecodable()
+        .request(peer, Uint8Array.of(kind, ...body), { ...options, idempotent: true })
+      if (reply instanceof Uint8Array) return reply
+      throw undecodable()
+    } finally {
+      release()
+    }
   }
 
   async #answer(payload: unknown, from: string): Promise<Uint8Array> {

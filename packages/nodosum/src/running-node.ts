@@ -75,6 +75,7 @@ export class RunningNode implements Node {
       nowMs: Date.now(),
       members: this.members(),
       doubts: this.#layers.membership.doubts,
+      detoured: this.#layers.membership.detoured,
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
@@ -91,7 +92,8 @@ export class RunningNode implements Node {
     )
     const connections = this.#layers.network.pool.snapshot()
     const { sealed, opened, ...refused } = this.#layers.seal.counters
-    const gossip = { sealed, opened, refused }
+    const detours = { ...this.#layers.membership.detours }
+    const gossip = { sealed, opened, refused, detours }
     return { applications, members, sessions: this.#sessionCount(), gossip, connections }
   }
 
@@ -109,6 +111,7 @@ export class RunningNode implements Node {
     const heard = listener as (message: Undelivered) => void
     this.#undelivered.add(heard)
     this.#layers.messaging.onUndelivered = (message) => {
+      if (isInternal(message.application)) return
       for (const each of [...this.#undelivered]) this.#tell(each, message)
     }
     return () => {

@@ -18,18 +18,20 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createPacketSeal, GossipKeyRing, KeptKeyRing, type PacketSeal } from '@nodosum/security'
+import { createPacketSeal, type PacketSeal } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { keptKeys } from './kept-keys.ts'
 import { KeyExchange } from './key-exchange.ts'
 import { KeyRotation } from './key-rotation.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
 import { listenOf } from './profile.ts'
+import { SessionDetour } from './session-detour.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
@@ -79,7 +81,11 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const listen = listenOf(config)
   const discovery = discoveryOf(config, credentials)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
-  const node: { sessions?: SessionTable; membership?: MembershipService } = {}
+  const node: {
+    sessions?: SessionTable
+    membership?: MembershipService
+    detour?: SessionDetour
+  } = {}
   const network = await openNetwork({
     config,
     listen,
@@ -89,8 +95,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     scheduler,
     random,
     logger,
-    addressesOf: (peer) =>
-      node.membership?.members().find((known) => known.nodeId === peer)?.addresses ?? [],
+    addressesOf: (peer) => {
+      const member = node.membership?.members().find((known) => known.nodeId === peer)
+      return [...(member?.addresses ?? []), ...(node.detour?.addressesOf(peer) ?? [])]
+    },
     accept: (connection) => {
       if (node.sessions === undefined) void connection.close({ reason: 'not ready' })
       else node.sessions.accept(connection)
@@ -128,6 +136,33 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => trust.close())
 
+  const directory: ClusterDirectory = new ClusterDirectory({
+    self: nodeId,
+    members: () => node.membership?.members() ?? [],
+    isRefused: (peer) => trust.refuses(peer),
+    announce: (applications) => node.membership?.setApplications(applications),
+  })
+  const messaging = new MessagingService({
+    self: { nodeId, bootId },
+    sessions,
+    directory,
+    scheduler,
+    random,
+    logger,
+    options: config.layers.messaging,
+    messageBytesMax: config.layers.streams.messageBytesMax,
+  })
+  undo.add(() => messaging.close())
+  const detour = new SessionDetour({
+    sessions,
+    messaging,
+    vouch: (peer) => directory.vouch(peer),
+    identify: (address, signal) => network.identify(address, signal),
+    scheduler,
+    logger,
+  })
+  node.detour = detour
+
   const kept = await keptKeys(config, credentials, logger)
   const { ring } = kept
   const seal = createPacketSeal({ purpose: 'gossip', ring, cluster, name: nodeId, bootId })
@@ -152,6 +187,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     },
     packets: udp,
     seal,
+    // Whoever allows QUIC only wants no TCP.
+    ...(config.transport === 'quic' ? {} : { detour }),
     discovery,
     loopDelay,
     ...(dataDirectory === undefined
@@ -165,27 +202,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   undo.add(() => membership.close())
   node.membership = membership
 
-  const directory: ClusterDirectory = new ClusterDirectory({
-    self: nodeId,
-    members: () => membership.members(),
-    isRefused: (peer) => trust.refuses(peer),
-    announce: (applications) => membership.setApplications(applications),
-  })
-  const messaging = new MessagingService({
-    self: { nodeId, bootId },
-    sessions,
-    directory,
-    scheduler,
-    random,
-    logger,
-    options: config.layers.messaging,
-    messageBytesMax: config.layers.streams.messageBytesMax,
-  })
-  undo.add(() => messaging.close())
   const exchange = new KeyExchange({
     kept,
     messaging,
-    vouch: (peer, task) => directory.vouch(peer, task),
+    vouch: (peer) => directory.vouch(peer),
     scheduler,
     logger,
   })
@@ -249,30 +269,6 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     random,
     undo,
   }
-}
-
-/** The keys of the options, and what the cluster has made of them as far as it is kept. */
-async function keptKeys(
-  config: NodeConfig,
-  credentials: Credentials,
-  logger: Logger,
-): Promise<KeptKeyRing> {
-  const { dataDirectory } = config
-  const path = dataDirectory === undefined ? null : join(dataDirectory, 'gossip-keys')
-  const kept = new KeptKeyRing(new GossipKeyRing(credentials.gossipKeys), path)
-  const damage = await kept.restore()
-  if (damage !== null) {
-    logger.warn(
-      { event: 'gossip_keys.damaged', error_code: damage.code, err: damage },
-      damage.message,
-    )
-  }
-  const dead = credentials.gossipKeys.filter(({ id }) => kept.ring.find(id) === undefined)
-  for (const { id } of dead) {
-    const message = `gossipKeys names the key ${id}, which the cluster has removed: take it out`
-    logger.warn({ event: 'gossip_keys.outdated', key_id: id }, message)
-  }
-  return kept
 }
 
 function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
