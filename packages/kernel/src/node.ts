@@ -1,5 +1,6 @@
 export { type JsonLoggerOptions, jsonLogger, type LogLevel } from './adapters/json-logger.ts'
 export { processIsAlive } from './adapters/process-is-alive.ts'
+export { storeFailed } from './adapters/store-failed.ts'
 export { systemRandom } from './adapters/system-random.ts'
 export { type SystemSchedulerOptions, systemScheduler } from './adapters/system-scheduler.ts'
 export { type WriteFileAtomicOptions, writeFileAtomic } from './adapters/write-file-atomic.ts'

@@ -1,3 +1,4 @@
+import type { NodeId } from '@nodosum/kernel'
 import type { MembershipSnapshot, PacketAddress } from './core/effects.ts'
 
 /** Sends and receives packets; the facade wires it to the UDP port. */
@@ -6,11 +7,29 @@ export interface PacketPort {
   onPacket: ((bytes: Uint8Array, from: PacketAddress) => void) | null
 }
 
+/** Carries packets over connections, where UDP does not pass. Best effort, as UDP is. */
+export interface Detour {
+  /** False when there is no connection to this node, or it takes no more now. */
+  send(bytes: Uint8Array, to: NodeId): boolean
+  /** Opens a connection to a member, unless it was tried a moment ago. */
+  open(to: NodeId): void
+  /**
+   * Finds out by TCP who is at an address, and opens a connection to it.
+   *
+   * @throws a coded error when nobody is there, or nobody whose certificate passes
+   */
+  introduce(address: PacketAddress, signal: AbortSignal): Promise<NodeId>
+  /** `address` is the other end of the connection. */
+  onPacket: ((bytes: Uint8Array, from: { nodeId: NodeId; address: PacketAddress }) => void) | null
+}
+
 /** Authenticates packets. */
 export interface Seal {
   seal(bytes: Uint8Array): Uint8Array
   /** Undefined for what is not from a holder of the key, or is a repetition. */
   open(bytes: Uint8Array): Uint8Array | undefined
+  /** Boot id of who sealed the last packet that opened. */
+  readonly lastSender: string | null
   /** Why the last packet that did not open did not. */
   readonly lastRefusal: PacketRefusal | null
 }

@@ -1,5 +1,6 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { PoolSnapshot } from '@nodosum/transport'
+import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions } from './node-options.ts'
 
 /** What a node knows of one member. */
@@ -176,6 +177,8 @@ export interface Node {
    * @throws `CONFIG_INVALID`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`, `SHUT_DOWN`
    */
   reloadCertificates(identity?: IdentityOptions): Promise<void>
+  /** Shows and replaces the gossip keys of the cluster. */
+  readonly gossipKeys: GossipKeys
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */
   drain(options?: { readonly deadlineMs?: number | undefined }): Promise<DrainReport>
   /**
@@ -225,6 +228,13 @@ export interface GossipMetrics {
     readonly replayed: number
     /** Sealed with a key of this node, but of another cluster, or changed on the way. */
     readonly forged: number
+  }
+  /** Packets that went over connections, where UDP does not pass or is not known to. */
+  readonly detours: {
+    readonly sent: number
+    readonly received: number
+    /** Nodes that were found by TCP at an address that did not answer by UDP. */
+    readonly introductions: number
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ApplicationId, NodeId } from '@nodosum/kernel'
 import type { Directory } from '@nodosum/messaging'
 import type { Member } from './api.ts'
+import { isInternal } from './internal-applications.ts'
 
 /** The membership view as messaging asks for it, computed once for each view. */
 export class ClusterDirectory implements Directory {
@@ -10,6 +11,7 @@ export class ClusterDirectory implements Directory {
   readonly #announce: (applications: readonly ApplicationId[]) => void
   #candidates = new Map<string, readonly NodeId[]>()
   #present: Set<string> | null = null
+  readonly #vouched = new Map<NodeId, number>()
 
   constructor(options: {
     self: NodeId
@@ -51,11 +53,21 @@ export class ClusterDirectory implements Directory {
         .filter(({ state }) => state !== 'failed' && state !== 'left')
         .map(({ nodeId }) => nodeId),
     )
-    return node === this.self || this.#present.has(node)
+    return node === this.self || this.#present.has(node) || this.#vouched.has(node)
+  }
+
+  /** Whatever membership thinks of this peer, it may be spoken to until the release is called. */
+  vouch(peer: NodeId): () => void {
+    this.#vouched.set(peer, (this.#vouched.get(peer) ?? 0) + 1)
+    return () => {
+      const left = (this.#vouched.get(peer) ?? 1) - 1
+      if (left > 0) this.#vouched.set(peer, left)
+      else this.#vouched.delete(peer)
+    }
   }
 
   announce(applications: readonly ApplicationId[]): void {
-    this.#announce(applications)
+    this.#announce(applications.filter((id) => !isInternal(id)))
     this.changed()
   }
 }

@@ -6,6 +6,8 @@ export interface HealthFacts {
   readonly members: readonly Member[]
   /** Why others suspect this node again and again; null when they do not. */
   readonly doubts: string | null
+  /** Members with whom UDP does not pass, so that gossip goes over a connection. */
+  readonly detoured: readonly string[]
   readonly sessions: number
   readonly transport: TransportFacts
   readonly certificateNotAfterMs: number
@@ -45,7 +47,7 @@ function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members, doubts, closed }: HealthFacts): HealthCheck {
+function membership({ members, doubts, detoured, closed }: HealthFacts): HealthCheck {
   if (closed) return { name: 'membership', status: 'fail', detail: closedDetail }
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
@@ -53,6 +55,11 @@ function membership({ members, doubts, closed }: HealthFacts): HealthCheck {
   const names = away.map(({ nodeId, state }) => `${nodeId} (${state})`).join(', ')
   if (away.length > 0) detail.push(`not answering: ${names}`)
   if (doubts !== null) detail.push(`others suspect this node: ${doubts}`)
+  if (detoured.length > 0) {
+    detail.push(
+      `gossip over TCP, because UDP does not pass: ${detoured.join(', ')}; failures show later`,
+    )
+  }
   const status = detail.length === 1 ? 'ok' : 'degraded'
   return { name: 'membership', status, detail: detail.join('; ') }
 }

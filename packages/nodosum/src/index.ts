@@ -25,6 +25,12 @@ export type {
 } from './api.ts'
 export { closeOnSignals } from './close-on-signals.ts'
 export { createNode } from './create-node.ts'
+export type {
+  GossipKeyInfo,
+  GossipKeyOptions,
+  GossipKeyStep,
+  GossipKeys,
+} from './gossip-keys-api.ts'
 export {
   type FindSeeds,
   type IdentityOptions,

@@ -2,6 +2,7 @@ import {
   type ClusterName,
   isNodosumError,
   type Logger,
+  type NodeId,
   NodosumError,
   type Random,
   type Scheduler,
@@ -11,6 +12,7 @@ import {
   bindUdpPort,
   type Connection,
   ConnectionPool,
+  type HostPort,
   type PoolParts,
   type Transport,
   type UdpPort,
@@ -28,6 +30,11 @@ export interface Network {
   readonly tcpPort: number
   /** Why there is no QUIC; null when there is. */
   readonly quicProblem: NodosumError | null
+  /**
+   * Who is at an address, by the certificate it presents over TCP; null when that names a role. The
+   * connection is closed again.
+   */
+  identify(address: HostPort, signal: AbortSignal): Promise<NodeId | null>
   /** The identity that new connections present. */
   readonly identity: Identity
   /** New connections present this one; those that there are get replaced. */
@@ -120,6 +127,11 @@ async function open(parts: NetworkParts, undo: Undo): Promise<Network> {
     pool,
     tcpPort,
     quicProblem: 'connect' in quic ? null : quic,
+    identify: async (address, signal) => {
+      const connection = await h2.connect(address, { signal })
+      void connection.close({ reason: 'asked who is here' })
+      return connection.peer.nodeId
+    },
     get identity() {
       return identity
     },

@@ -20,7 +20,9 @@ import type {
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
 import { reloadedIdentity } from './credentials.ts'
+import type { GossipKeys } from './gossip-keys-api.ts'
 import { healthOf } from './health.ts'
+import { isInternal } from './internal-applications.ts'
 import type { IdentityOptions } from './node-options.ts'
 import { transportFacts } from './transport-facts.ts'
 import type { Layers } from './wiring.ts'
@@ -73,6 +75,7 @@ export class RunningNode implements Node {
       nowMs: Date.now(),
       members: this.members(),
       doubts: this.#layers.membership.doubts,
+      detoured: this.#layers.membership.detoured,
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
@@ -84,10 +87,13 @@ export class RunningNode implements Node {
   metrics(): Metrics {
     const members = { alive: 0, suspect: 0, failed: 0, left: 0, draining: 0 }
     for (const { state } of this.members()) members[state] += 1
-    const applications = this.#layers.messaging.snapshot()
+    const applications = Object.fromEntries(
+      Object.entries(this.#layers.messaging.snapshot()).filter(([id]) => !isInternal(id)),
+    )
     const connections = this.#layers.network.pool.snapshot()
     const { sealed, opened, ...refused } = this.#layers.seal.counters
-    const gossip = { sealed, opened, refused }
+    const detours = { ...this.#layers.membership.detours }
+    const gossip = { sealed, opened, refused, detours }
     return { applications, members, sessions: this.#sessionCount(), gossip, connections }
   }
 
@@ -105,6 +111,7 @@ export class RunningNode implements Node {
     const heard = listener as (message: Undelivered) => void
     this.#undelivered.add(heard)
     this.#layers.messaging.onUndelivered = (message) => {
+      if (isInternal(message.application)) return
       for (const each of [...this.#undelivered]) this.#tell(each, message)
     }
     return () => {
@@ -123,7 +130,15 @@ export class RunningNode implements Node {
   }
 
   application(id: string): Application {
+    if (isInternal(String(id))) {
+      const message = `application(id): names that begin with "nodosum." are the library's own, got ${id}`
+      throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+    }
     return this.#layers.messaging.application(id as ApplicationId) as Application
+  }
+
+  get gossipKeys(): GossipKeys {
+    return this.#layers.keys
   }
 
   async reloadCertificates(identity?: IdentityOptions): Promise<void> {

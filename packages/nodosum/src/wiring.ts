@@ -18,21 +18,21 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import {
-  createPacketSeal,
-  GossipKeyRing,
-  type PacketSeal,
-  sealOverheadBytes,
-} from '@nodosum/security'
+import { createPacketSeal, type PacketSeal, sealOverheadBytes } from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
+import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { keptKeys } from './kept-keys.ts'
+import { KeyExchange } from './key-exchange.ts'
+import { KeyRotation } from './key-rotation.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
 import { ProcessAddresses } from './process-addresses.ts'
 import { listenOf } from './profile.ts'
+import { SessionDetour } from './session-detour.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
 
@@ -47,6 +47,7 @@ export interface Layers {
   readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
+  readonly keys: KeyRotation
   readonly membership: MembershipService
   readonly discovery: Discovery
   readonly directory: ClusterDirectory
@@ -81,13 +82,13 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const listen = listenOf(config)
   const discovery = discoveryOf(config, credentials)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
-  const node: { sessions?: SessionTable; membership?: MembershipService } = {}
-  const sealing = {
-    ring: new GossipKeyRing(credentials.gossipKeys),
-    cluster,
-    name: nodeId,
-    bootId,
-  }
+  const node: {
+    sessions?: SessionTable
+    membership?: MembershipService
+    detour?: SessionDetour
+  } = {}
+  const kept = await keptKeys(config, credentials, logger)
+  const sealing = { ring: kept.ring, cluster, name: nodeId, bootId }
   const processes = new ProcessAddresses(() => node.membership?.members() ?? [])
   const network = await openNetwork({
     config,
@@ -103,8 +104,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     scheduler,
     random,
     logger,
-    addressesOf: (peer) =>
-      node.membership?.members().find((known) => known.nodeId === peer)?.addresses ?? [],
+    addressesOf: (peer) => {
+      const member = node.membership?.members().find((known) => known.nodeId === peer)
+      return [...(member?.addresses ?? []), ...(node.detour?.addressesOf(peer) ?? [])]
+    },
     accept: (connection) => {
       if (node.sessions === undefined) void connection.close({ reason: 'not ready' })
       else node.sessions.accept(connection)
@@ -142,6 +145,33 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => trust.close())
 
+  const directory: ClusterDirectory = new ClusterDirectory({
+    self: nodeId,
+    members: () => node.membership?.members() ?? [],
+    isRefused: (peer) => trust.refuses(peer),
+    announce: (applications) => node.membership?.setApplications(applications),
+  })
+  const messaging = new MessagingService({
+    self: { nodeId, bootId },
+    sessions,
+    directory,
+    scheduler,
+    random,
+    logger,
+    options: config.layers.messaging,
+    messageBytesMax: config.layers.streams.messageBytesMax,
+  })
+  undo.add(() => messaging.close())
+  const detour = new SessionDetour({
+    sessions,
+    messaging,
+    vouch: (peer) => directory.vouch(peer),
+    identify: (address, signal) => network.identify(address, signal),
+    scheduler,
+    logger,
+  })
+  node.detour = detour
+
   const seal = createPacketSeal({ purpose: 'gossip', ...sealing })
   const loopDelay = eventLoopDelay()
   undo.add(async () => loopDelay.close())
@@ -164,6 +194,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     },
     packets: udp,
     seal,
+    // Whoever allows QUIC only wants no TCP.
+    ...(config.transport === 'quic' ? {} : { detour }),
     discovery,
     loopDelay,
     ...(dataDirectory === undefined
@@ -178,29 +210,39 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   node.membership = membership
   processes.changed()
 
-  const directory: ClusterDirectory = new ClusterDirectory({
-    self: nodeId,
-    members: () => membership.members(),
-    isRefused: (peer) => trust.refuses(peer),
-    announce: (applications) => membership.setApplications(applications),
-  })
-  const messaging = new MessagingService({
-    self: { nodeId, bootId },
-    sessions,
-    directory,
+  const exchange = new KeyExchange({
+    kept,
+    messaging,
+    vouch: (peer) => directory.vouch(peer),
     scheduler,
-    random,
     logger,
-    options: config.layers.messaging,
-    messageBytesMax: config.layers.streams.messageBytesMax,
   })
-  undo.add(() => messaging.close())
+  const keys = new KeyRotation({
+    self: nodeId,
+    kept,
+    exchange,
+    members: () => membership.members(),
+    logger,
+  })
+  undo.add(async () => {
+    exchange.close()
+    keys.close()
+  })
 
   sessions.onSession = (session) => {
     trust.forget(session.peer)
     messaging.attach(session)
     session.onRenewal = () => pool.replacementAsked(session.connection)
     pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+    // One of the two asks; what they tell each other holds for both.
+    if (session.dialer === nodeId) scheduler.immediate(() => exchange.compare(session.peer))
+  }
+  // Somebody was away while the keys changed: this node, or the member at that address.
+  membership.onUnknownKey = ({ host, port }) => {
+    const isThere = (member: Member): boolean =>
+      member.addresses.some((address) => address.host === host && address.udpPort === port)
+    const member = membership.members().find(isThere)
+    if (member !== undefined) exchange.compare(member.nodeId as NodeId)
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
@@ -228,6 +270,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     seal,
     sessions,
     messaging,
+    keys,
     membership,
     discovery,
     directory,

@@ -4,7 +4,12 @@ export {
   developmentIdentity,
 } from './adapters/development-authority.ts'
 export { type GossipKey, generateGossipKey, parseGossipKey } from './adapters/gossip-key.ts'
-export { GossipKeyRing } from './adapters/gossip-key-ring.ts'
+export {
+  type GossipKeyInfo,
+  GossipKeyRing,
+  type KeyRingChange,
+} from './adapters/gossip-key-ring.ts'
+export { KeptKeyRing } from './adapters/kept-key-ring.ts'
 export {
   type IdentityContext,
   type IdentitySource,

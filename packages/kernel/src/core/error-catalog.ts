@@ -58,7 +58,11 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_IDENTITY_MISMATCH'
     | 'ERR_NODOSUM_GOSSIP_KEY_UNKNOWN'
     | 'ERR_NODOSUM_GOSSIP_KEY_IN_USE'
-    | 'ERR_NODOSUM_LIMIT_GOSSIP_KEYS']: ErrorEntry
+    | 'ERR_NODOSUM_LIMIT_GOSSIP_KEYS'
+    | 'ERR_NODOSUM_GOSSIP_KEY_NOT_EVERYWHERE'
+    | 'ERR_NODOSUM_STORE_FULL'
+    | 'ERR_NODOSUM_STORE_FAILED'
+    | 'ERR_NODOSUM_STORE_CORRUPT']: ErrorEntry
 } = {
   ERR_NODOSUM_NOT_CONNECTED: entry(
     'temporary',
@@ -249,6 +253,26 @@ export const errorCatalog: {
     'permanent',
     'The node holds as many gossip keys as it may.',
     'Remove one that no node seals with any more.',
+  ),
+  ERR_NODOSUM_GOSSIP_KEY_NOT_EVERYWHERE: entry(
+    'temporary',
+    'A member has not confirmed the step before, so the next one would cut it off; nothing changed.',
+    'Repeat the call; `details.missing` names the members and why. One that is gone stops nothing.',
+  ),
+  ERR_NODOSUM_STORE_FULL: entry(
+    'overload',
+    'A file of the data directory was not written because the disk is full; the old one stays.',
+    'Make room; the next change is written again.',
+  ),
+  ERR_NODOSUM_STORE_FAILED: entry(
+    'permanent',
+    'A file of the data directory cannot be read or written; the message names it and says why.',
+    'Give the process a directory of its own that it may read and write.',
+  ),
+  ERR_NODOSUM_STORE_CORRUPT: entry(
+    'permanent',
+    'A file of the data directory does not hold what was written there.',
+    'Look at the disk; the file is put aside and made anew, and the message says what was in it.',
   ),
 }
 

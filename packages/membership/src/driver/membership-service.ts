@@ -22,9 +22,10 @@ import type { Member, MemberAddress, MemberChange } from '../core/member.ts'
 import { MembershipCore } from '../core/membership-core.ts'
 import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
-import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
+import type { Detour, Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
 import { Doubts } from './doubts.ts'
-import { RefusedPackets } from './refused-packets.ts'
+import { joinTimeout } from './join-timeout.ts'
+import { type DetourCounters, PacketPaths } from './packet-paths.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface MembershipServiceOptions {
@@ -36,6 +37,8 @@ export interface MembershipServiceOptions {
   readonly formation: Formation
   readonly packets: PacketPort
   readonly seal: Seal
+  /** The way around where UDP does not pass; without it there is none. */
+  readonly detour?: Detour
   readonly discovery: Discovery
   /** Says why a member must not take part, or null; everybody may unless told. */
   readonly admit?: Admission
@@ -53,6 +56,8 @@ export interface MembershipServiceOptions {
 export class MembershipService {
   /** Called once when another process has taken this node's id. */
   onConflict: ((error: NodosumError) => void) | null = null
+  /** Called with where a packet came from that was sealed with a key which this node has not. */
+  onUnknownKey: ((from: PacketAddress) => void) | null = null
   readonly #core: MembershipCore
   readonly #settings: MembershipServiceOptions
   readonly #supervisor: Supervisor
@@ -69,16 +74,25 @@ export class MembershipService {
   #detail: string | null = null
   #isAsking = false
   #closed = false
-  readonly #refusedPackets: RefusedPackets
+  readonly #paths: PacketPaths
   readonly #doubts = new Doubts()
 
   constructor(settings: MembershipServiceOptions) {
     this.#settings = settings
     const { logger, scheduler } = settings
     this.#supervisor = new Supervisor({ logger, name: 'membership' })
-    const { cluster } = settings
-    this.#refusedPackets = new RefusedPackets({ cluster, nowMs: scheduler.nowMs() })
     this.#core = new MembershipCore({ ...settings, nowMs: scheduler.nowMs() })
+    this.#paths = new PacketPaths({
+      ...settings,
+      detour: settings.detour ?? null,
+      members: () => this.#core.members(),
+      supervisor: this.#supervisor,
+      received: (from, content) => {
+        this.#core.handlePacket(this.#nowMs, from, content)
+        this.#perform()
+      },
+      unknownKey: (from) => this.onUnknownKey?.(from),
+    })
     const { snapshots } = settings
     this.#snapshots = snapshots ? new SnapshotWriter(snapshots, this.#supervisor) : null
   }
@@ -90,14 +104,9 @@ export class MembershipService {
    *   does not admit this node, `VERSION_INCOMPATIBLE`, `CANCELLED`. The caller closes.
    */
   async start(options: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
-    const { packets, seal, scheduler } = this.#settings
+    const { scheduler } = this.#settings
     await this.#restore()
-    packets.onPacket = this.#supervisor.guard('packet', (bytes, from) => {
-      const opened = seal.open(bytes)
-      if (opened === undefined) return this.#packetRefused(from)
-      this.#core.handlePacket(scheduler.nowMs(), from, opened)
-      this.#perform()
-    })
+    this.#paths.start()
     const { signal } = options
     const joined = new Promise<void>((resolve, reject) => {
       this.#formed = resolve
@@ -154,6 +163,16 @@ export class MembershipService {
   /** What the protocol has done so far. */
   get counters(): Readonly<MembershipCounters> {
     return this.#core.counters
+  }
+
+  /** Packets that went over connections, beside or instead of UDP. */
+  get detours(): DetourCounters {
+    return this.#paths.counters
+  }
+
+  /** Members with whom UDP does not pass, so that gossip goes over a connection. */
+  get detoured(): readonly NodeId[] {
+    return this.#paths.blocked
   }
 
   /** 0 is healthy; up to 7, each stretches probes, timeouts and suspicions by one. */
@@ -214,7 +233,7 @@ export class MembershipService {
     this.#closed = true
     this.#timer?.cancel()
     this.#lookup?.cancel()
-    this.#settings.packets.onPacket = null
+    this.#paths.close()
     this.#abort.abort()
     await this.#supervisor.close()
     this.#listeners.clear()
@@ -259,10 +278,10 @@ export class MembershipService {
   }
 
   #one(effect: Effect): void {
-    const { packets, seal, logger } = this.#settings
+    const { logger } = this.#settings
     switch (effect.kind) {
       case 'send':
-        return packets.send(seal.seal(effect.bytes), effect.to)
+        return this.#paths.send(effect.bytes, effect.to)
       case 'formed':
         return this.#formed?.()
       case 'conflict': {
@@ -277,6 +296,7 @@ export class MembershipService {
         return this.#refused(effect.refusal)
       case 'change': {
         const { kind, member } = effect.change
+        this.#paths.memberChanged(member)
         const level = kind === 'suspect' || kind === 'failed' ? 'warn' : 'info'
         const fields = { event: `member.${kind}`, peer_id: member.nodeId }
         logger[level](fields, `member ${member.nodeId}: ${kind}`)
@@ -320,15 +340,6 @@ export class MembershipService {
     return `they do not reach the address${where} that it advertises; check advertise.host and firewalls`
   }
 
-  #packetRefused(from: PacketAddress): void {
-    const { seal, logger } = this.#settings
-    const { lastRefusal } = seal
-    const warning = this.#refusedPackets.refused(this.#nowMs, from, lastRefusal)
-    if (warning === null) return
-    const remote = `${from.host}:${from.port}`
-    logger.warn({ event: 'packet.refused', remote, reason: lastRefusal }, warning)
-  }
-
   /** Asks discovery while alone each `joinRetryMs`, later each `syncPeriodMs`, with jitter. */
   #look(): void {
     const { discovery, scheduler, random, options } = this.#settings
@@ -356,27 +367,20 @@ export class MembershipService {
     })
   }
 
-  #late(options: { timeoutMs: number }): NodosumError {
+  #late({ timeoutMs }: { timeoutMs: number }): NodosumError {
     const { formation, nodeId } = this.#settings
-    const seen = this.#core.members().map((member) => member.nodeId)
-    const others = seen.filter((id) => id !== nodeId)
-    const waits =
-      formation.expect === null
-        ? 'it waits for a formed cluster (neither join.expect nor join.alone is set)'
-        : `it waits for ${formation.expect} founders`
-    const said = this.#detail === null ? [] : [this.#detail]
-    if (this.#isAsking) said.push('it was asked and has not answered')
-    const discovery = said.join('; ') || 'it was not asked yet'
-    const refused = this.#refusedPackets.last
-    const silence =
-      refused === null
-        ? 'nobody answered (whoever has other gossipKeys or another cluster name does not, and warns in its own log)'
-        : `nobody answered that it understands, but ${refused}`
-    const found = others.length === 0 ? silence : `it sees ${others.join(', ')}`
-    return new NodosumError(
-      'ERR_NODOSUM_JOIN_TIMEOUT',
-      `${nodeId} is in no cluster after ${options.timeoutMs} ms: ${found}; ${waits}; discovery: ${discovery}`,
-      { details: { seen: others, discovery, refusedPackets: refused } },
-    )
+    return joinTimeout({
+      nodeId,
+      timeoutMs,
+      formation,
+      seen: this.#core
+        .members()
+        .map((member) => member.nodeId)
+        .filter((id) => id !== nodeId),
+      detail: this.#detail,
+      isAsking: this.#isAsking,
+      tcpProblem: this.#paths.lastProblem,
+      refusedPackets: this.#paths.refusals.last,
+    })
   }
 }

@@ -53,7 +53,7 @@ function service(id: string, more: Partial<MembershipServiceOptions> = {}): Memb
     tags: {},
     formation: { alone: id === 'a', expect: null },
     packets: port,
-    seal: { seal: (bytes) => bytes, open: (bytes) => bytes, lastRefusal: null },
+    seal: { seal: (bytes) => bytes, open: (bytes) => bytes, lastSender: null, lastRefusal: null },
     discovery: { find: async () => ({ addresses: [{ host: 'a', port: 1 }], detail: 'a' }) },
     scheduler: systemScheduler(),
     random,

@@ -35,6 +35,11 @@ export function parseGossipKey(text: string, where: string): GossipKey {
   if (bytes.toString('base64url') !== body) {
     throw invalid(where, 'has characters that such a key cannot have, or its end was changed')
   }
+  return gossipKeyOf(bytes)
+}
+
+/** The key of these 32 bytes, which are zeros afterwards. */
+export function gossipKeyOf(bytes: Uint8Array): GossipKey {
   const id = createHash('sha256').update(bytes).digest().toString('hex', 0, 4)
   const secret = createSecretKey(bytes)
   bytes.fill(0)

@@ -286,9 +286,9 @@ describe('the keys', () => {
     const rings = [new GossipKeyRing([old]), new GossipKeyRing([old])] as const
     const [one, two] = rings.map((ring) => sealer({ ring })) as [PacketSeal, PacketSeal]
     const steps = [
-      (ring: GossipKeyRing) => ring.install(next),
-      (ring: GossipKeyRing) => ring.use(next.id),
-      (ring: GossipKeyRing) => ring.remove(old.id),
+      (ring: GossipKeyRing) => ring.replace(ring.installing(next)),
+      (ring: GossipKeyRing) => ring.replace(ring.using(next.id)),
+      (ring: GossipKeyRing) => ring.replace(ring.removing(old.id)),
     ]
     for (const step of steps) {
       for (const ring of rings) {
@@ -307,7 +307,7 @@ describe('the keys', () => {
     const sender = sealer({ ring })
     const idOf = (packet: Uint8Array): string => Buffer.from(packet.subarray(1, 5)).toString('hex')
     expect(idOf(sender.seal(text('x')))).toBe(first.id)
-    ring.use(second.id)
+    ring.replace(ring.using(second.id))
     expect(idOf(sender.seal(text('x')))).toBe(second.id)
   })
 
@@ -317,11 +317,11 @@ describe('the keys', () => {
     const [sender, receiver] = [sealer({ ring }), sealer({ ring })]
     const recorded = sender.seal(text('x'))
     receiver.open(recorded)
-    ring.use(second.id)
-    ring.remove(first.id)
+    ring.replace(ring.using(second.id))
+    ring.replace(ring.removing(first.id))
     receiver.open(sender.seal(text('y')))
-    ring.install(first)
-    ring.use(first.id)
+    ring.replace(ring.installing(first))
+    ring.replace(ring.using(first.id))
     expect(receiver.open(recorded)).toBeUndefined()
     expect(receiver.lastRefusal).toBe('replayed')
     const again = sender.seal(text('x'))

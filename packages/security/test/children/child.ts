@@ -13,8 +13,19 @@ export interface Child {
 }
 
 export function startChild(script: string, ...values: readonly string[]): Child {
+  return start([], script, values)
+}
+
+/** The same with mounts of its own, as root of a user namespace. Linux only. */
+export function startWithOwnMounts(script: string, ...values: readonly string[]): Child {
+  return start(['unshare', '--map-root-user', '--mount'], script, values)
+}
+
+function start(before: readonly string[], script: string, values: readonly string[]): Child {
   const file = fileURLToPath(new URL(script, import.meta.url))
-  const child = spawn(process.execPath, ['--conditions=nodosum-source', file, ...values], {
+  const node = [process.execPath, '--conditions=nodosum-source', file, ...values]
+  const [command = '', ...rest] = [...before, ...node]
+  const child = spawn(command, rest, {
     stdio: 'pipe',
     env: { ...process.env, NODE_OPTIONS: '' },
   })
