@@ -8,6 +8,7 @@ export class ClusterDirectory implements Directory {
   readonly #members: () => readonly Member[]
   readonly #isRefused: (node: NodeId) => boolean
   readonly #announce: (applications: readonly ApplicationId[]) => void
+  readonly #rttMs: (node: NodeId) => number | undefined
   #candidates = new Map<string, readonly NodeId[]>()
   #present: Set<string> | null = null
 
@@ -17,11 +18,14 @@ export class ClusterDirectory implements Directory {
     /** Members that nothing can be sent to, because this node does not trust them. */
     isRefused: (node: NodeId) => boolean
     announce: (applications: readonly ApplicationId[]) => void
+    /** The estimated round trip to a member. */
+    rttMs: (node: NodeId) => number | undefined
   }) {
     this.self = options.self
     this.#members = options.members
     this.#isRefused = options.isRefused
     this.#announce = options.announce
+    this.#rttMs = options.rttMs
   }
 
   /** The view has changed, or who is trusted. */
@@ -52,6 +56,10 @@ export class ClusterDirectory implements Directory {
         .map(({ nodeId }) => nodeId),
     )
     return node === this.self || this.#present.has(node)
+  }
+
+  rttMs(node: NodeId): number | undefined {
+    return node === this.self ? 0 : this.#rttMs(node)
   }
 
   announce(applications: readonly ApplicationId[]): void {

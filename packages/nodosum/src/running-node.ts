@@ -20,7 +20,8 @@ import type {
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
 import { reloadedIdentity } from './credentials.ts'
-import { healthOf } from './health.ts'
+import { isTrouble } from './discovery-source.ts'
+import { type DiscoveryFacts, healthOf } from './health.ts'
 import type { IdentityOptions } from './node-options.ts'
 import { transportFacts } from './transport-facts.ts'
 import type { Layers } from './wiring.ts'
@@ -73,6 +74,7 @@ export class RunningNode implements Node {
       nowMs: Date.now(),
       members: this.members(),
       doubts: this.#layers.membership.doubts,
+      discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
@@ -213,6 +215,15 @@ export class RunningNode implements Node {
       const fields = { event: 'task.failed', task: 'undelivered', error_code: code, err: error }
       this.#layers.logger.error(fields, 'a listener for undelivered messages failed')
     }
+  }
+}
+
+function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {
+  const { last } = discovery
+  return {
+    detail: last?.detail ?? null,
+    isInTrouble: isTrouble(last?.reason ?? null),
+    mayBeAlone: formation.alone || formation.expect === 1,
   }
 }
 

@@ -1,11 +1,5 @@
 import { join } from 'node:path'
 import {
-  type Discovery,
-  developmentDirectoryDiscovery,
-  functionDiscovery,
-  seedsDiscovery,
-} from '@nodosum/discovery'
-import {
   type BootId,
   type ClusterName,
   type Logger,
@@ -23,6 +17,7 @@ import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { discoveryOf, WatchedDiscovery } from './discovery-source.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
@@ -42,7 +37,9 @@ export interface Layers {
   readonly sessions: SessionTable
   readonly messaging: MessagingService
   readonly membership: MembershipService
-  readonly discovery: Discovery
+  readonly discovery: WatchedDiscovery
+  /** How a cluster may begin with this node. */
+  readonly formation: { readonly expect: number | null; readonly alone: boolean }
   readonly directory: ClusterDirectory
   readonly trust: PeerTrust
   readonly scheduler: Scheduler
@@ -73,7 +70,12 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
 
   const isDevelopment = config.profile === 'development'
   const listen = listenOf(config)
-  const discovery = discoveryOf(config, credentials)
+  const formation = {
+    expect: config.join.expect ?? null,
+    alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
+  }
+  const found = discoveryOf(config, credentials.developmentDirectory)
+  const discovery = new WatchedDiscovery(found, logger)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
   const node: { sessions?: SessionTable; membership?: MembershipService } = {}
   const network = await openNetwork({
@@ -140,10 +142,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       },
     ],
     tags: config.tags,
-    formation: {
-      expect: config.join.expect ?? null,
-      alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
-    },
+    formation,
     packets: udp,
     seal,
     discovery,
@@ -164,6 +163,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     members: () => membership.members(),
     isRefused: (peer) => trust.refuses(peer),
     announce: (applications) => membership.setApplications(applications),
+    rttMs: (peer) => membership.rttMs(peer),
   })
   const messaging = new MessagingService({
     self: { nodeId, bootId },
@@ -209,24 +209,13 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     messaging,
     membership,
     discovery,
+    formation,
     directory,
     trust,
     scheduler,
     random,
     undo,
   }
-}
-
-function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
-  const { discovery } = config
-  const defaultPort = 6_969
-  if (typeof discovery === 'function') return functionDiscovery({ find: discovery, defaultPort })
-  if (discovery !== undefined) {
-    return seedsDiscovery({ seeds: discovery.seeds, defaultPort, where: 'discovery.seeds' })
-  }
-  const directory = credentials.developmentDirectory
-  if (directory !== null) return developmentDirectoryDiscovery({ directory })
-  return { find: async () => ({ addresses: [], detail: 'no discovery is configured' }) }
 }
 
 /** What a session says to the pool about the connection that carries it. */

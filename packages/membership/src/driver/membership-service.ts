@@ -24,6 +24,7 @@ import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
 import { Doubts } from './doubts.ts'
+import { joinSample } from './join-sample.ts'
 import { RefusedPackets } from './refused-packets.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
@@ -338,7 +339,7 @@ export class MembershipService {
         const { addresses, detail } = await discovery.find(this.#abort.signal)
         this.#detail = detail
         if (this.#closed) return
-        this.#core.join(this.#nowMs, random.shuffle([...addresses]).slice(0, 16))
+        this.#core.join(this.#nowMs, joinSample(addresses, this.#core.members(), random))
         this.#perform()
       } catch (error) {
         if (this.#closed) return
