@@ -9,11 +9,34 @@ export interface HostPort {
   readonly port: number
 }
 
+/**
+ * Why a look brought no address.
+ *
+ * `empty`: the source lists nobody. `notFound`: there is no such name, service or file.
+ * `unreachable`, `timedOut`: whoever knows does not answer. `denied`: this node may not ask.
+ * `malformed`: the answer has another form than is documented. `tooLarge`: it is above a limit.
+ * `redirected`: it points elsewhere, which is never followed. `failed`: whoever knows says so.
+ * `notConfigured`: there is nobody to ask.
+ */
+export type NothingFound =
+  | 'empty'
+  | 'notFound'
+  | 'unreachable'
+  | 'timedOut'
+  | 'denied'
+  | 'malformed'
+  | 'tooLarge'
+  | 'redirected'
+  | 'failed'
+  | 'notConfigured'
+
 /** What one look brought. */
 export interface Found {
   /** Without duplicates, bounded; in no promised order. They are hints: some may be dead. */
   readonly addresses: readonly HostPort[]
-  /** One sentence for people; says why when nothing was found. */
+  /** Null when there is an address. */
+  readonly reason: NothingFound | null
+  /** One sentence for people: where it looked, what that brought, and what was wrong. */
   readonly detail: string
 }
 
@@ -29,7 +52,7 @@ export interface Discovery {
   /**
    * Looks once.
    *
-   * Finding nothing is no error: `detail` says why.
+   * Finding nothing is no error: `reason` and `detail` say why.
    *
    * @throws ERR_NODOSUM_CANCELLED when the signal aborts
    */

@@ -58,6 +58,8 @@ export interface Directory {
   candidates(application: ApplicationId): readonly NodeId[]
   /** Whether the node is known and not failed or left. */
   isPresent(node: NodeId): boolean
+  /** The estimated round trip in milliseconds, 0 to itself; undefined before one was measured. */
+  rttMs(node: NodeId): number | undefined
   /** Says that this node runs these applications from now on. */
   announce(applications: readonly ApplicationId[]): void
 }

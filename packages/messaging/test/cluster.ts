@@ -47,6 +47,7 @@ export class TestNode {
       self: this.id,
       candidates: (application) => (cluster.viewOf.get(id) ?? cluster).candidates(application),
       isPresent: (node) => cluster.nodes.has(node) && cluster.nodes.get(node)?.state !== 'failed',
+      rttMs: (node) => cluster.rttsMs.get(node),
       announce: (applications) => {
         this.applications = applications
       },
@@ -88,6 +89,8 @@ export class TestCluster {
   readonly viewOf: Map<string, { candidates(application: string): readonly NodeId[] }> = new Map()
   readonly wire: FakeWire = { holds: false, roomBytes: 1_000_000 }
   /** What `ensure` rejects with, when it is set. */
+  /** What membership would have measured, for all nodes alike. */
+  readonly rttsMs: Map<string, number> = new Map()
   unreachable: NodosumError | null = null
   readonly #sessions = new Map<string, FakeSession>()
 

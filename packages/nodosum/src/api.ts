@@ -98,7 +98,7 @@ export interface BroadcastOptions {
 export type Target = string | readonly string[] | TargetRule
 
 export interface TargetRule {
-  readonly kind: 'any' | 'owner'
+  readonly kind: 'any' | 'owner' | 'nearest'
   readonly key: string | null
 }
 

@@ -9,6 +9,7 @@ export class ClusterDirectory implements Directory {
   readonly #members: () => readonly Member[]
   readonly #isRefused: (node: NodeId) => boolean
   readonly #announce: (applications: readonly ApplicationId[]) => void
+  readonly #rttMs: (node: NodeId) => number | undefined
   #candidates = new Map<string, readonly NodeId[]>()
   #present: Set<string> | null = null
   readonly #vouched = new Map<NodeId, number>()
@@ -19,11 +20,14 @@ export class ClusterDirectory implements Directory {
     /** Members that nothing can be sent to, because this node does not trust them. */
     isRefused: (node: NodeId) => boolean
     announce: (applications: readonly ApplicationId[]) => void
+    /** The estimated round trip to a member. */
+    rttMs: (node: NodeId) => number | undefined
   }) {
     this.self = options.self
     this.#members = options.members
     this.#isRefused = options.isRefused
     this.#announce = options.announce
+    this.#rttMs = options.rttMs
   }
 
   /** The view has changed, or who is trusted. */
@@ -64,6 +68,10 @@ export class ClusterDirectory implements Directory {
       if (left > 0) this.#vouched.set(peer, left)
       else this.#vouched.delete(peer)
     }
+  }
+
+  rttMs(node: NodeId): number | undefined {
+    return node === this.self ? 0 : this.#rttMs(node)
   }
 
   announce(applications: readonly ApplicationId[]): void {

@@ -8,11 +8,22 @@ export interface HealthFacts {
   readonly doubts: string | null
   /** Members with whom UDP does not pass, so that gossip goes over a connection. */
   readonly detoured: readonly string[]
+  readonly discovery: DiscoveryFacts
   readonly sessions: number
   readonly transport: TransportFacts
   readonly certificateNotAfterMs: number
   readonly draining: boolean
   readonly closed: boolean
+}
+
+/** What health needs of discovery. */
+export interface DiscoveryFacts {
+  /** What it said last; null before it has said anything. */
+  readonly detail: string | null
+  /** Whether it could not look: only nodes that are known already find each other. */
+  readonly isInTrouble: boolean
+  /** Whether this node may be a cluster by itself. */
+  readonly mayBeAlone: boolean
 }
 
 /** What health needs of the connection pool. */
@@ -47,21 +58,28 @@ function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members, doubts, detoured, closed }: HealthFacts): HealthCheck {
+function membership({ members, doubts, detoured, discovery, closed }: HealthFacts): HealthCheck {
   if (closed) return { name: 'membership', status: 'fail', detail: closedDetail }
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
-  const detail = [`${present} members present`]
+  const problems: string[] = []
   const names = away.map(({ nodeId, state }) => `${nodeId} (${state})`).join(', ')
-  if (away.length > 0) detail.push(`not answering: ${names}`)
-  if (doubts !== null) detail.push(`others suspect this node: ${doubts}`)
+  if (away.length > 0) problems.push(`not answering: ${names}`)
+  if (doubts !== null) problems.push(`others suspect this node: ${doubts}`)
   if (detoured.length > 0) {
-    detail.push(
+    problems.push(
       `gossip over TCP, because UDP does not pass: ${detoured.join(', ')}; failures show later`,
     )
   }
-  const status = detail.length === 1 ? 'ok' : 'degraded'
-  return { name: 'membership', status, detail: detail.join('; ') }
+  const isAlone = present === 1
+  if (isAlone && !discovery.mayBeAlone) problems.push('it is alone and looks for the others')
+  const said = discovery.detail ?? 'it has not answered yet'
+  if (discovery.isInTrouble || (isAlone && !discovery.mayBeAlone)) {
+    problems.push(`discovery: ${said}`)
+  }
+  const count = isAlone ? 'alone: 1 member present' : `${present} members present`
+  const status = problems.length === 0 ? 'ok' : 'degraded'
+  return { name: 'membership', status, detail: [count, ...problems].join('; ') }
 }
 
 /** A member without a session is nothing bad: idle ones close, and the next message opens one. */

@@ -26,15 +26,21 @@ export type {
 export { closeOnSignals } from './close-on-signals.ts'
 export { createNode } from './create-node.ts'
 export type {
+  ConsulSource,
+  DiscoverySources,
+  DnsSource,
+  FindSeeds,
+  KubernetesSource,
+} from './discovery-options.ts'
+export type {
   GossipKeyInfo,
   GossipKeyOptions,
   GossipKeyStep,
   GossipKeys,
 } from './gossip-keys-api.ts'
 export {
-  type FindSeeds,
   type IdentityOptions,
   type NodeOptions,
   nodeOptions,
 } from './node-options.ts'
-export { anyNode, ownerOf } from './targets.ts'
+export { anyNode, nearest, ownerOf } from './targets.ts'

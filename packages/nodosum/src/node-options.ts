@@ -7,15 +7,11 @@ import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
 import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
 import { type H2Settings, h2Options } from '@nodosum/transport-h2'
 import { z } from 'zod'
+import { type DiscoverySources, discoverySources, type FindSeeds } from './discovery-options.ts'
 import { checkCombination } from './profile.ts'
 
 const name = (what: string, check: (value: unknown) => boolean): z.ZodType<string, string> =>
   z.string().refine(check, { error: `${what}: 1 to 64 characters of A-Z a-z 0-9 . _ -` })
-
-const seeds = z
-  .array(z.string())
-  .max(64)
-  .describe('Addresses of other nodes, host:port; this node may be among them.')
 
 const identity = z.strictObject({
   certificateFile: z.string().optional().describe('PEM file of the certificate and its chain.'),
@@ -40,7 +36,7 @@ export interface NodeOptions {
   readonly profile?: 'development' | 'small' | undefined
   readonly listen?: { readonly host?: string; readonly port?: number } | undefined
   readonly advertise?: { readonly host: string } | undefined
-  readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
+  readonly discovery?: DiscoverySources | FindSeeds | undefined
   readonly join?:
     | {
         readonly expect?: number | undefined
@@ -68,9 +64,6 @@ export interface NodeOptions {
     | undefined
 }
 
-/** Resolves to addresses such as `10.0.0.1:6969`; called at each join and while alone. */
-export type FindSeeds = (signal: AbortSignal) => Promise<readonly string[]>
-
 export interface IdentityOptions {
   readonly certificateFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -90,7 +83,7 @@ export interface NodeConfig {
     | { readonly host?: string | undefined; readonly port?: number | undefined }
     | undefined
   readonly advertise?: { readonly host: string } | undefined
-  readonly discovery?: { readonly seeds: readonly string[] } | FindSeeds | undefined
+  readonly discovery?: DiscoverySources | FindSeeds | undefined
   readonly join: {
     readonly expect?: number | undefined
     readonly alone?: boolean | undefined
@@ -155,13 +148,11 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         })
         .optional()
         .describe('Default: the address it binds, or for 0.0.0.0 what a seed saw.'),
-      discovery: z
-        .union([
-          z.strictObject({ seeds }).meta({ 'x-nodosum-type': '{ seeds: ["10.0.0.1:6969"] }' }),
-          z.function().meta({ 'x-nodosum-type': 'function' }),
-        ])
+      discovery: discoverySources
         .optional()
-        .describe('{ seeds: ["10.0.0.1:6969"] }, or a function that resolves to such a list.'),
+        .describe(
+          'Where to look for other nodes, again and again: one or several of seeds, dns, kubernetes, consul and file, or a function that resolves to a list like seeds.',
+        ),
       join: z
         .strictObject({
           expect: z

@@ -20,8 +20,9 @@ import type {
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
 import { reloadedIdentity } from './credentials.ts'
+import { isTrouble } from './discovery-source.ts'
 import type { GossipKeys } from './gossip-keys-api.ts'
-import { healthOf } from './health.ts'
+import { type DiscoveryFacts, healthOf } from './health.ts'
 import { isInternal } from './internal-applications.ts'
 import type { IdentityOptions } from './node-options.ts'
 import { transportFacts } from './transport-facts.ts'
@@ -76,6 +77,7 @@ export class RunningNode implements Node {
       members: this.members(),
       doubts: this.#layers.membership.doubts,
       detoured: this.#layers.membership.detoured,
+      discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
@@ -228,6 +230,15 @@ export class RunningNode implements Node {
       const fields = { event: 'task.failed', task: 'undelivered', error_code: code, err: error }
       this.#layers.logger.error(fields, 'a listener for undelivered messages failed')
     }
+  }
+}
+
+function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {
+  const { last } = discovery
+  return {
+    detail: last?.detail ?? null,
+    isInTrouble: isTrouble(last?.reason ?? null),
+    mayBeAlone: formation.alone || formation.expect === 1,
   }
 }
 

@@ -8,6 +8,15 @@ export function anyNode(): TargetRule {
 }
 
 /**
+ * The ready member that runs the application with the shortest estimated round trip: this node
+ * itself, when it runs it. Estimates come from the probes of membership; members that were not
+ * measured yet come last. A request that finds one of them unreachable goes to the next nearest.
+ */
+export function nearest(): TargetRule {
+  return { kind: 'nearest', key: null }
+}
+
+/**
  * The member that owns `key` among those that run the application (rendezvous hashing).
  * The key travels along; a receiver that does not own it answers `NOT_OWNER` and the sender
  * looks again, so a call lands on the owner while membership is changing.

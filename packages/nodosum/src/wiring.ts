@@ -1,11 +1,5 @@
 import { join } from 'node:path'
 import {
-  type Discovery,
-  developmentDirectoryDiscovery,
-  functionDiscovery,
-  seedsDiscovery,
-} from '@nodosum/discovery'
-import {
   type BootId,
   type ClusterName,
   type Logger,
@@ -24,6 +18,7 @@ import type { ConnectionUse } from '@nodosum/transport'
 import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
+import { discoveryOf, WatchedDiscovery } from './discovery-source.ts'
 import { keptKeys } from './kept-keys.ts'
 import { KeyExchange } from './key-exchange.ts'
 import { KeyRotation } from './key-rotation.ts'
@@ -49,7 +44,9 @@ export interface Layers {
   readonly messaging: MessagingService
   readonly keys: KeyRotation
   readonly membership: MembershipService
-  readonly discovery: Discovery
+  readonly discovery: WatchedDiscovery
+  /** How a cluster may begin with this node. */
+  readonly formation: { readonly expect: number | null; readonly alone: boolean }
   readonly directory: ClusterDirectory
   readonly trust: PeerTrust
   readonly scheduler: Scheduler
@@ -80,7 +77,12 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
 
   const isDevelopment = config.profile === 'development'
   const listen = listenOf(config)
-  const discovery = discoveryOf(config, credentials)
+  const formation = {
+    expect: config.join.expect ?? null,
+    alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
+  }
+  const found = discoveryOf(config, credentials.developmentDirectory)
+  const discovery = new WatchedDiscovery(found, logger)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
   const node: {
     sessions?: SessionTable
@@ -150,6 +152,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     members: () => node.membership?.members() ?? [],
     isRefused: (peer) => trust.refuses(peer),
     announce: (applications) => node.membership?.setApplications(applications),
+    rttMs: (peer) => node.membership?.rttMs(peer),
   })
   const messaging = new MessagingService({
     self: { nodeId, bootId },
@@ -188,10 +191,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       },
     ],
     tags: config.tags,
-    formation: {
-      expect: config.join.expect ?? null,
-      alone: config.join.alone ?? (isDevelopment && config.join.expect === undefined),
-    },
+    formation,
     packets: udp,
     seal,
     // Whoever allows QUIC only wants no TCP.
@@ -273,24 +273,13 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     keys,
     membership,
     discovery,
+    formation,
     directory,
     trust,
     scheduler,
     random,
     undo,
   }
-}
-
-function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
-  const { discovery } = config
-  const defaultPort = 6_969
-  if (typeof discovery === 'function') return functionDiscovery({ find: discovery, defaultPort })
-  if (discovery !== undefined) {
-    return seedsDiscovery({ seeds: discovery.seeds, defaultPort, where: 'discovery.seeds' })
-  }
-  const directory = credentials.developmentDirectory
-  if (directory !== null) return developmentDirectoryDiscovery({ directory })
-  return { find: async () => ({ addresses: [], detail: 'no discovery is configured' }) }
 }
 
 /** What a session says to the pool about the connection that carries it. */

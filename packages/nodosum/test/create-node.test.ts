@@ -196,7 +196,10 @@ describe('createNode rejects', () => {
 
   it('when an option has another form, and shows the form', async () => {
     const wrong = [
-      [{ discovery: ['10.0.0.1:6969'] }, 'discovery: expected { seeds: ["10.0.0.1:6969"] }, or a'],
+      [
+        { discovery: ['10.0.0.1:6969'] },
+        'discovery: expected { seeds: ["10.0.0.1:6969"] } (or dns, kubernetes, consul, file), or a',
+      ],
       [{ identity: { certificate: Buffer.from('x') } }, 'got bytes: pass text'],
     ] as const
     for (const [options, words] of wrong) {

@@ -67,6 +67,7 @@ export class SimulatedNode {
       candidates: () => ids,
       isPresent: () => true,
       announce: () => undefined,
+      rttMs: () => undefined,
     }
     this.messaging = new MessagingService({
       ...shared,

@@ -9,7 +9,7 @@ import type { Announcement, Discovery, Found } from '../discovery.ts'
 import { type DiscoveryOptions, discoveryOptions } from '../options.ts'
 import { abortable } from './abortable.ts'
 import { type NodeRecord, parseRecord, recordBytesMax, recordText } from './node-record.ts'
-import { AddressList } from './resolve-seeds.ts'
+import { AddressList, nothingFrom, type Problem } from './resolve-seeds.ts'
 import { isDialable } from './seed-address.ts'
 
 export interface DevelopmentDirectoryDiscoveryOptions {
@@ -77,7 +77,7 @@ class DirectoryDiscovery implements Discovery {
   async #look(): Promise<Found> {
     const { recordsMax, addressesMax } = this.#limits
     const names = await readdir(this.#directory).catch((error: unknown) => error as Error)
-    if (names instanceof Error) return { addresses: [], detail: this.#unreadable(names) }
+    if (names instanceof Error) return nothingFrom(this.#directory, unreadable(names))
     const files = names.filter((name) => name.endsWith('.json'))
     const addresses = new AddressList(addressesMax)
     const passed = { self: 0, dead: 0, elsewhere: 0, malformed: 0 }
@@ -91,10 +91,15 @@ class DirectoryDiscovery implements Discovery {
       if (state === 'dead' && record !== 'malformed') await removeRecord(file, record.bootId)
     }
     const notes = Object.entries(passed).filter(([, count]) => count > 0)
-    const problems = notes.map(([state, count]) => `${count} ${passedOver.get(state) ?? state}`)
+    const problems: Problem[] = notes.map(([state, count]) => ({
+      reason: state === 'malformed' ? 'malformed' : 'empty',
+      text: `${count} ${passedOver.get(state) ?? state}`,
+    }))
     const beyond = files.length - recordsMax
-    if (beyond > 0) problems.push(`${beyond} files not read (recordsMax)`)
-    return { addresses: addresses.found, detail: addresses.describe(this.#directory, problems) }
+    if (beyond > 0) {
+      problems.push({ reason: 'tooLarge', text: `${beyond} files not read (recordsMax)` })
+    }
+    return addresses.from(this.#directory, problems)
   }
 
   #stateOf(record: NodeRecord): 'found' | 'self' | 'dead' | 'elsewhere' {
@@ -103,15 +108,16 @@ class DirectoryDiscovery implements Discovery {
     return processIsAlive(record.pid) ? 'found' : 'dead'
   }
 
-  #unreadable(error: NodeJS.ErrnoException): string {
-    return error.code === 'ENOENT'
-      ? `no address from ${this.#directory}: nobody has announced itself there yet`
-      : `no address from ${this.#directory}: ${error.message}`
-  }
-
   #file(nodeId: string): string {
     return join(this.#directory, `${nodeId}.json`)
   }
+}
+
+function unreadable(error: NodeJS.ErrnoException): Problem {
+  if (error.code === 'ENOENT') {
+    return { reason: 'empty', text: 'nobody has announced itself there yet' }
+  }
+  return { reason: error.code === 'EACCES' ? 'denied' : 'failed', text: error.message }
 }
 
 const passedOver: ReadonlyMap<string, string> = new Map([

@@ -1,12 +1,12 @@
-import { isNodosumError } from '@nodosum/kernel'
-import type { Discovery, Found, HostPort } from '../discovery.ts'
+import type { Discovery, HostPort } from '../discovery.ts'
 import { type DiscoveryOptions, discoveryOptions } from '../options.ts'
 import { abortable } from './abortable.ts'
 import { deadline } from './deadline.ts'
 import { errorText } from './error-text.ts'
 import { HostLookup, type Lookup, systemLookup } from './host-lookup.ts'
-import { resolveSeeds } from './resolve-seeds.ts'
-import { parseSeed, requirePort, type Seed } from './seed-address.ts'
+import { parseEntries } from './parse-entries.ts'
+import { nothingFrom, type Problem, resolveSeeds } from './resolve-seeds.ts'
+import { requirePort } from './seed-address.ts'
 
 /** Says where members may be: seeds as text, or addresses; at once or later. */
 export type DiscoveryFunction = (
@@ -40,14 +40,18 @@ export function functionDiscovery(options: FunctionDiscoveryOptions): Discovery 
     find: (signal) =>
       abortable(signal, async () => {
         const answer = await asked.ask(signal, limits.lookupTimeoutMs)
-        if (typeof answer === 'string') return nothing(answer)
-        const { seeds, problems } = parseAll(answer, options.defaultPort, limits.addressesMax)
-        const found = await resolveSeeds(seeds, lookup, limits, signal)
-        if (problems.length === 0) return found
-        return { ...found, detail: `${found.detail}; ${problems.join('; ')}` }
+        if (!Array.isArray(answer)) return nothingFrom(source, answer as Problem)
+        const { seeds, problems } = parseEntries(answer, {
+          defaultPort: options.defaultPort,
+          entriesMax: limits.addressesMax,
+        })
+        const from = `${seeds.length} of ${answer.length} entries of ${source}`
+        return await resolveSeeds(seeds, lookup, limits, signal, { from, problems })
       }),
   }
 }
+
+const source = 'the discovery function'
 
 class AskedFunction {
   readonly #find: DiscoveryFunction
@@ -57,65 +61,33 @@ class AskedFunction {
     this.#find = find
   }
 
-  /** The array it returned, or words for why there is none. */
-  async ask(signal: AbortSignal, timeoutMs: number): Promise<readonly unknown[] | string> {
-    if (this.#calls === callsMax) return `has ${callsMax} earlier calls that never ended`
+  /** The array it returned, or why there is none. */
+  async ask(signal: AbortSignal, timeoutMs: number): Promise<readonly unknown[] | Problem> {
+    if (this.#calls === callsMax) {
+      return { reason: 'timedOut', text: `it has ${callsMax} earlier calls that never ended` }
+    }
     const late = deadline(signal, timeoutMs)
     const nobodyWaits = new AbortController()
     try {
       const answer = await Promise.race([this.#call(nobodyWaits.signal), late.passed])
       if (answer !== undefined) return answer
       nobodyWaits.abort()
-      return `did not answer within ${timeoutMs} ms`
+      return { reason: 'timedOut', text: `it did not answer within ${timeoutMs} ms` }
     } finally {
       late.clear()
     }
   }
 
-  async #call(signal: AbortSignal): Promise<readonly unknown[] | string> {
+  async #call(signal: AbortSignal): Promise<readonly unknown[] | Problem> {
     this.#calls += 1
     try {
       const answer: unknown = await this.#find(signal)
-      return Array.isArray(answer) ? answer : 'returned no array'
+      if (Array.isArray(answer)) return answer
+      return { reason: 'malformed', text: 'it returned no array' }
     } catch (error) {
-      return `failed: ${errorText(error)}`
+      return { reason: 'failed', text: `it failed: ${errorText(error)}` }
     } finally {
       this.#calls -= 1
     }
   }
-}
-
-const problemsShownMax = 5
-
-function parseAll(
-  entries: readonly unknown[],
-  defaultPort: number,
-  entriesMax: number,
-): { seeds: Seed[]; problems: string[] } {
-  const seeds: Seed[] = []
-  const problems: string[] = []
-  for (const [at, entry] of entries.slice(0, entriesMax).entries()) {
-    try {
-      seeds.push(parseSeed(textOf(entry), defaultPort, `entry ${at}`))
-    } catch (error) {
-      // Anything else comes from a getter of the entry.
-      const problem = isNodosumError(error) ? error.message : `entry ${at}: ${errorText(error)}`
-      if (problems.length < problemsShownMax) problems.push(problem)
-    }
-  }
-  if (entries.length > entriesMax) {
-    problems.push(`${entries.length - entriesMax} more entries left out (addressesMax)`)
-  }
-  return { seeds, problems }
-}
-
-function textOf(entry: unknown): unknown {
-  if (typeof entry !== 'object' || entry === null) return entry
-  const { host, port } = entry as Record<string, unknown>
-  if (typeof host !== 'string' || typeof port !== 'number') return entry
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function nothing(problem: string): Found {
-  return { addresses: [], detail: `no address: the discovery function ${problem}` }
 }

@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import type { NothingFound } from '../discovery.ts'
 import { deadline } from './deadline.ts'
 import { errorText } from './error-text.ts'
 
@@ -8,7 +9,7 @@ export type Lookup = (host: string) => Promise<readonly string[]>
 /** What became of a name. */
 export type Resolved =
   | { readonly host: string; readonly addresses: readonly string[] }
-  | { readonly host: string; readonly problem: string }
+  | { readonly host: string; readonly reason: NothingFound; readonly problem: string }
 
 /** The resolver of the operating system: /etc/hosts, search domains and all. */
 export async function systemLookup(host: string): Promise<readonly string[]> {
@@ -39,12 +40,12 @@ export class HostLookup {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<Resolved[]> {
-    const late = deadline(signal, timeoutMs)
+    const over = deadline(signal, timeoutMs)
     const results = new Map<string, Resolved>()
     let next = 0
     const work = async (): Promise<void> => {
       for (let host = hosts[next++]; host !== undefined; host = hosts[next++]) {
-        const result = await Promise.race([this.#resolve(host), late.passed])
+        const result = await Promise.race([this.#resolve(host), over.passed])
         if (result === undefined) return
         results.set(host, result)
       }
@@ -52,17 +53,18 @@ export class HostLookup {
     try {
       await Promise.all(Array.from({ length: atOnceMax }, work))
     } finally {
-      late.clear()
+      over.clear()
     }
-    const problem = `no answer within ${timeoutMs} ms`
-    return hosts.map((host) => results.get(host) ?? { host, problem })
+    const late = { reason: 'timedOut', problem: `no answer within ${timeoutMs} ms` } as const
+    return hosts.map((host) => results.get(host) ?? { host, ...late })
   }
 
   #resolve(host: string): Promise<Resolved> {
     const pending = this.#pending.get(host)
     if (pending !== undefined) return pending
     if (this.#pending.size === pendingLookupsMax) {
-      return Promise.resolve({ host, problem: `${pendingLookupsMax} earlier lookups still hang` })
+      const problem = `${pendingLookupsMax} earlier lookups still hang`
+      return Promise.resolve({ host, reason: 'timedOut', problem })
     }
     const started = this.#ask(host).finally(() => this.#pending.delete(host))
     this.#pending.set(host, started)
@@ -72,17 +74,25 @@ export class HostLookup {
   async #ask(host: string): Promise<Resolved> {
     try {
       const addresses: unknown = await this.#lookup(host)
-      if (!Array.isArray(addresses)) return { host, problem: 'the lookup returned no array' }
-      return addresses.length > 0 ? { host, addresses } : { host, problem: 'no address' }
+      if (!Array.isArray(addresses)) {
+        return { host, reason: 'malformed', problem: 'the lookup returned no array' }
+      }
+      if (addresses.length > 0) return { host, addresses }
+      return { host, reason: 'empty', problem: 'no address' }
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException | null | undefined)?.code
-      return { host, problem: typeof code === 'string' ? words(code) : errorText(error) }
+      return { host, ...problemOf(error) }
     }
   }
 }
 
-function words(code: string): string {
-  if (code === 'ENOTFOUND') return 'ENOTFOUND: the name does not exist'
-  if (code === 'EAI_AGAIN') return 'EAI_AGAIN: the name server does not answer'
-  return code
+function problemOf(error: unknown): { reason: NothingFound; problem: string } {
+  const code = (error as NodeJS.ErrnoException | null | undefined)?.code
+  if (typeof code !== 'string') return { reason: 'failed', problem: errorText(error) }
+  if (code === 'ENOTFOUND') {
+    return { reason: 'notFound', problem: 'ENOTFOUND: the name does not exist' }
+  }
+  if (code === 'EAI_AGAIN') {
+    return { reason: 'unreachable', problem: 'EAI_AGAIN: the name server does not answer' }
+  }
+  return { reason: 'failed', problem: code }
 }

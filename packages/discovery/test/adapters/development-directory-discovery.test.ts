@@ -52,7 +52,8 @@ describe('nodes with one directory', () => {
     const [one, two] = [node(directory), node(directory)]
     expect(await one.find()).toEqual({
       addresses: [],
-      detail: `no address from ${directory}: nobody has announced itself there yet`,
+      reason: 'empty',
+      detail: `no address from ${directory}; nobody has announced itself there yet`,
     })
     await one.announce(announcement('shop-1', 7_001))
     await two.announce(announcement('shop-2', 7_002))

@@ -34,9 +34,10 @@ describe('a function', () => {
       { host: 'fd00::1', port: 1 },
       { host: '10.0.0.7', port: 2 },
     ]
-    const detail = '4 addresses from 4 seeds'
-    expect(await found(() => entries)).toEqual({ addresses, detail })
-    expect(await found(async () => entries)).toEqual({ addresses, detail })
+    const detail = '4 addresses from 4 of 4 entries of the discovery function'
+    const reason = null
+    expect(await found(() => entries)).toEqual({ addresses, reason, detail })
+    expect(await found(async () => entries)).toEqual({ addresses, reason, detail })
   })
 
   it('is asked anew at each look', async () => {
@@ -62,9 +63,10 @@ describe('a function', () => {
     ['returns text', () => '10.0.0.1', 'returned no array'],
     ['returns an object', () => ({ length: 1, 0: '10.0.0.1' }), 'returned no array'],
   ])('that %s is told in the detail', async (_, find, words) => {
-    const { addresses, detail } = await found(find)
+    const { addresses, reason, detail } = await found(find)
     expect(addresses).toEqual([])
-    expect(detail).toMatch(/^no address: the discovery function /)
+    expect(reason).toBe(words.includes('no array') ? 'malformed' : 'failed')
+    expect(detail).toMatch(/^no address from the discovery function; it /)
     expect(detail).toContain(words)
     expect(detail.length).toBeLessThan(400)
   })
@@ -75,7 +77,9 @@ describe('a function', () => {
     const wrong = [7, null, 'https://x', { host: 'a' }, proxy, { host: '0.0.0.0', port: 1 }]
     const { addresses, detail } = await found(() => [...wrong, '10.0.0.1'])
     expect(addresses).toEqual([{ host: '10.0.0.1', port: 6_969 }])
-    expect(detail).toContain('1 address from 1 seed; entry 0: "number" is no text')
+    expect(detail).toContain(
+      '1 address from 1 of 7 entries of the discovery function; entry 0: "number" is no text',
+    )
     expect(detail).toContain('entry 2: "https://x" is a URL')
     expect(detail).toContain('entry 4: TypeError')
     expect(detail).not.toContain('entry 5')
@@ -111,11 +115,11 @@ describe('a function that hangs', () => {
       asked = signal
       return new Promise(() => {})
     }
-    const { addresses, detail } = await found(hanging, { lookupTimeoutMs: 100 })
-    expect([addresses, detail]).toEqual([
-      [],
-      'no address: the discovery function did not answer within 100 ms',
-    ])
+    expect(await found(hanging, { lookupTimeoutMs: 100 })).toEqual({
+      addresses: [],
+      reason: 'timedOut',
+      detail: 'no address from the discovery function; it did not answer within 100 ms',
+    })
     expect(asked?.aborted).toBe(true)
   })
 

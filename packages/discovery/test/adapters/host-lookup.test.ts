@@ -54,7 +54,7 @@ describe('lookups', () => {
 
   it('that hang are waited for by later looks, not started again', async () => {
     const names = new ManualNames()
-    const late = { host: 'a', problem: 'no answer within 20 ms' }
+    const late = { host: 'a', reason: 'timedOut', problem: 'no answer within 20 ms' }
     expect(await names.all(['a'], 20)).toEqual([late])
     const second = names.all(['a'])
     names.answerOldest()
@@ -66,7 +66,7 @@ describe('lookups', () => {
     const names = new ManualNames()
     const looks = Array.from({ length: pendingLookupsMax }, (_, at) => names.all([`host-${at}`]))
     expect(await names.all(['one-more'])).toEqual([
-      { host: 'one-more', problem: '64 earlier lookups still hang' },
+      { host: 'one-more', reason: 'timedOut', problem: '64 earlier lookups still hang' },
     ])
     names.answerOldest()
     await looks[0]

@@ -65,13 +65,14 @@ describe('seeds', () => {
   })
 
   it('without any address are no error', async () => {
-    const { addresses, detail } = await discovery(['gone']).find(noSignal)
-    expect([addresses, detail]).toEqual([
-      [],
-      'no address from 1 seed; gone: ENOTFOUND: the name does not exist',
-    ])
+    expect(await discovery(['gone']).find(noSignal)).toEqual({
+      addresses: [],
+      reason: 'notFound',
+      detail: 'no address from 1 seed; gone: ENOTFOUND: the name does not exist',
+    })
     expect(await discovery([]).find(noSignal)).toEqual({
       addresses: [],
+      reason: 'empty',
       detail: 'no address from 0 seeds',
     })
   })

@@ -24,6 +24,7 @@ import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Detour, Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
 import { Doubts } from './doubts.ts'
+import { joinSample } from './join-sample.ts'
 import { joinTimeout } from './join-timeout.ts'
 import { type DetourCounters, PacketPaths } from './packet-paths.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
@@ -349,7 +350,7 @@ export class MembershipService {
         const { addresses, detail } = await discovery.find(this.#abort.signal)
         this.#detail = detail
         if (this.#closed) return
-        this.#core.join(this.#nowMs, random.shuffle([...addresses]).slice(0, 16))
+        this.#core.join(this.#nowMs, joinSample(addresses, this.#core.members(), random))
         this.#perform()
       } catch (error) {
         if (this.#closed) return

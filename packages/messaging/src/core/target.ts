@@ -1,6 +1,6 @@
 /** A rule that is looked up at each attempt. */
 export interface TargetRule {
-  readonly kind: 'any' | 'owner'
+  readonly kind: 'any' | 'owner' | 'nearest'
   readonly key: string | null
 }
 

@@ -12,12 +12,12 @@ import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { encodeHeaders } from '../wire/message-frames.ts'
 import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
 import type { RequestCall } from './request-call.ts'
+import { resolveRule } from './resolve-rule.ts'
 
 /** How one copy of a broadcast ended. */
 export type Outcome =
@@ -54,6 +54,7 @@ export interface ApplicationHost {
   candidates(application: ApplicationId): readonly NodeId[]
   owner(application: ApplicationId, key: string): NodeId | undefined
   any(nodes: readonly NodeId[]): NodeId | undefined
+  nearest(nodes: readonly NodeId[]): NodeId | undefined
   request(call: RequestCall): Promise<unknown>
   /** A handler was registered. */
   registered(): void
@@ -304,23 +305,6 @@ Object.defineProperty(Lane.prototype, inspect, {
     return this.toString()
   },
 })
-
-/** Looks a rule up in the present view. */
-export function resolveRule(
-  rule: { kind: 'any' | 'owner'; key: string | null },
-  application: ApplicationId,
-  host: Pick<ApplicationHost, 'candidates' | 'owner' | 'any'>,
-): { node: NodeId; headers: Uint8Array | null } {
-  const { key } = rule
-  const node =
-    rule.kind === 'owner' && key !== null
-      ? host.owner(application, key)
-      : host.any(host.candidates(application))
-  if (node === undefined) {
-    throw new NodosumError('ERR_NODOSUM_NO_TARGET', `no ready member runs ${application}`)
-  }
-  return { node, headers: key === null ? null : encodeHeaders(key) }
-}
 
 /** Two handlers would be two modules under one name; the first would wait for nothing. */
 function handledAlready(id: ApplicationId, call: 'onMessage' | 'onRequest'): NodosumError {

@@ -70,8 +70,8 @@ function checkTarget(call: string, to: unknown): void {
   }
   if (!isRule(to)) throw notATarget(call, 'to', to)
   const { kind, key } = to
-  if (kind === 'any') return
-  if (kind !== 'owner') throw invalid(`${call}: to.kind takes 'any' or 'owner'`)
+  if (kind === 'any' || kind === 'nearest') return
+  if (kind !== 'owner') throw invalid(`${call}: to.kind takes 'any', 'nearest' or 'owner'`)
   if (typeof key !== 'string' || keyBytes(key) > keyBytesMax) {
     const got = typeof key === 'string' ? `${keyBytes(key)} bytes` : described(key)
     const rule = `a string of at most ${keyBytesMax} bytes`
@@ -87,7 +87,7 @@ function notATarget(call: string, where: string, value: unknown): NodosumError {
   return invalid(`${call}: ${where} ${mistake(value)}`)
 }
 
-const targets = "a node id, a list of node ids, anyNode() or ownerOf('key')"
+const targets = "a node id, a list of node ids, anyNode(), nearest() or ownerOf('key')"
 
 /** What was probably meant. */
 function mistake(value: unknown): string {

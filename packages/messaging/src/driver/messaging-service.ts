@@ -12,6 +12,7 @@ import {
   type Scheduler,
 } from '@nodosum/kernel'
 import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
+import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
 import type { MessagingOptions } from '../options.ts'
 import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
@@ -97,6 +98,7 @@ export class MessagingService {
       candidates: (application) => this.#directory.candidates(application),
       owner: (application, key) => this.#owner(application, key),
       any: (nodes) => this.#random.pick(nodes),
+      nearest: (nodes) => nearestOf(nodes, (node) => this.#directory.rttMs(node)),
       request: (call) => this.#request(call),
       registered: () => this.#announce(),
     }

@@ -12,10 +12,11 @@ import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
-import { type ApplicationHost, type RequestOptions, resolveRule } from './application.ts'
+import type { ApplicationHost, RequestOptions } from './application.ts'
 import { checkRequest } from './call-checks.ts'
 import { notConnected, reasonOf } from './failure.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
+import { resolveRule } from './resolve-rule.ts'
 
 /** One request of an application, however many attempts it takes. */
 export interface RequestCall {
@@ -27,7 +28,8 @@ export interface RequestCall {
 }
 
 /** What a request needs of the node around it. */
-export interface RequestHost extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any'> {
+export interface RequestHost
+  extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any' | 'nearest'> {
   readonly scheduler: Scheduler
   readonly random: Random
   readonly options: MessagingOptions
@@ -80,12 +82,15 @@ async function tryRequest(
   const untilMs = host.scheduler.nowMs() + timeoutMs
   let reason: NodosumError | null = null
   const asked: NodeId[] = []
+  const failed = new Set<NodeId>()
   for (let attempt = 0; ; attempt++) {
     if (signal?.aborted) throw cancelled()
     let error: unknown
     let sentMs: number | null = null
     try {
-      const { node, headers } = targetOf(call, host)
+      const { node, headers } = targetOf(call, host, failed)
+      // Unless it answers; then nobody asks again.
+      failed.add(node)
       const leftMs = untilMs - host.scheduler.nowMs()
       const attemptMs = idempotent
         ? Math.min(leftMs, Math.max(timeoutMs / idempotentAttempts, retryBaseMs))
@@ -127,9 +132,10 @@ function explained(error: unknown, reason: NodosumError | null): unknown {
 function targetOf(
   call: RequestCall,
   host: RequestHost,
+  failed: ReadonlySet<NodeId>,
 ): { node: NodeId; headers: Uint8Array | null } {
   const { to } = call
-  if (typeof to === 'object' && 'kind' in to) return resolveRule(to, call.application, host)
+  if (typeof to === 'object' && 'kind' in to) return resolveRule(to, call.application, host, failed)
   const nodes = (typeof to === 'string' ? [to] : to).map((id) => parseNodeId(id, 'to'))
   const present = nodes.filter((node) => host.problem(node) === null)
   const node = host.any(present)

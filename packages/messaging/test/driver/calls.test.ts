@@ -142,7 +142,7 @@ describe('a wrong target is refused at once, with what to do:', () => {
     [
       'nothing',
       undefined,
-      "to is undefined; it takes a node id, a list of node ids, anyNode() or ownerOf('key')",
+      "to is undefined; it takes a node id, a list of node ids, anyNode(), nearest() or ownerOf('key')",
     ],
     ['null', null, 'to is null; it takes a node id'],
     ['a number', 5, 'to is 5; it takes a node id'],
@@ -160,7 +160,7 @@ describe('a wrong target is refused at once, with what to do:', () => {
     ],
     ['a number as key', ownerOf(5), 'at most 1024 bytes, not 5'],
     ['a long key', ownerOf('x'.repeat(1_025)), 'at most 1024 bytes, not 1025 bytes'],
-    ['another rule', { kind: 'nearest', key: null }, "to.kind takes 'any' or 'owner'"],
+    ['another rule', { kind: 'farthest', key: null }, "to.kind takes 'any', 'nearest' or 'owner'"],
     ['an empty list', [], 'got an empty list as to: nobody would be asked'],
     ['a list of members', ['b', { nodeId: 'b' }], 'to[1] is a member: pass its nodeId'],
     ['a list of rules', [anyNode()], 'to[0] is an object; it takes a node id'],

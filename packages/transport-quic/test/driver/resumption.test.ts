@@ -5,12 +5,12 @@ import { closers, first, second, start } from '../trusted-nodes.ts'
 
 describe('an earlier TLS session', () => {
   it('cannot be resumed: nobody gets in without showing a certificate now', async () => {
-    const node = await start({ credentials: second })
+    const node = await start({ credentials: second, handshakes: null })
     let accepted = 0
     await node.transport.listen(() => {
       accepted += 1
     })
-    const options = { ...first, protocol: 'nodosum/1' }
+    const options = { ...first, protocol: 'nodosum/1', handshakes: null }
     const full = await rawDial(node.address, options)
     closers.push(() => full.close())
     // The binding has no switch for tickets, so the acceptor hands one out.

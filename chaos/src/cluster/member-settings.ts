@@ -1,0 +1,26 @@
+/** Where a node listens. */
+export interface NodePlace {
+  readonly nodeId: string
+  readonly host: string
+  readonly port: number
+}
+
+/** What a member process is started with. */
+export interface MemberSettings {
+  readonly nodes: readonly NodePlace[]
+  /** Of the books. */
+  readonly directory: string
+  /** Of the certificate authority. */
+  readonly authority: string
+  readonly gossipKeyFile: string
+  readonly seedsFile: string
+  readonly expect: number
+  readonly joinTimeoutMs: number
+}
+
+/** What a member process answers to `usage`. */
+export interface Usage {
+  /** Processor time since its start. */
+  readonly cpuMs: number
+  readonly rssBytes: number
+}
