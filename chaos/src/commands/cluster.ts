@@ -1,0 +1,53 @@
+import { Command, Option } from 'commander'
+import { faults } from '../cluster/faults.ts'
+import { type ClusterRun, runCluster } from '../cluster/run-cluster.ts'
+import { auditViews, type Finding } from '../cluster/view-audit.ts'
+import { Ledgers } from '../cluster/view-ledger.ts'
+import { positive } from './positive.ts'
+
+const names = Object.entries(faults).map(([name, { summary }]) => `${name}: ${summary}`)
+
+export const cluster: Command = new Command('cluster')
+  .description('a cluster of real processes, hurt and audited')
+  .option('--nodes <number>', 'how many; above 10 several share a process', positive, 10)
+  .addOption(
+    new Option('--fault <name>', `what happens\n${names.join('\n')}`)
+      .choices(Object.keys(faults))
+      .default('kill'),
+  )
+  .option('--brief', 'as short as in CI', false)
+  .option('--seed <text>', 'of who is hit', '1')
+  .addOption(
+    new Option('--from <what>', 'dist needs npm run build')
+      .choices(['source', 'dist'])
+      .default('source'),
+  )
+  .option('--keep', 'keeps the books also when all is well', false)
+  .option('--json', 'the findings as JSON', false)
+  .action(async (given: Omit<ClusterRun, 'signal'> & { json: boolean }) => {
+    const interrupted = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
+    }
+    const run = { ...given, signal: interrupted.signal }
+    const { findings, directory, isKept } = await runCluster(run, (line) => console.error(line))
+    report(findings, given.json)
+    if (!isKept) console.error(`the books are kept in ${directory}`)
+    process.exitCode = isKept ? 0 : 1
+  })
+
+export const audit: Command = new Command('audit')
+  .description('judges the books of a cluster once more')
+  .argument('<directory>', 'where the books are')
+  .action((directory: string) => {
+    const findings = auditViews(new Ledgers(directory).read())
+    report(findings, false)
+    process.exitCode = findings.every(({ isKept }) => isKept) ? 0 : 1
+  })
+
+function report(findings: readonly Finding[], isJson: boolean): void {
+  if (isJson) return console.log(JSON.stringify(findings, null, 2))
+  for (const { what, measured, limit, isKept } of findings) {
+    console.log(`${isKept ? 'kept  ' : 'BROKEN'} ${what}: ${measured} (${limit})`)
+  }
+}
