@@ -96,7 +96,12 @@ export class SimulatedNode {
 export function simulatedPair(
   seed: string,
   options: { pool?: PoolOptions; streams?: Partial<StreamsOptions>; isUnkind?: boolean } = {},
-): { scheduler: SimulatedScheduler; random: Random; nodes: [a: SimulatedNode, b: SimulatedNode] } {
+): {
+  scheduler: SimulatedScheduler
+  random: Random
+  mesh: SimulatedMesh
+  nodes: [a: SimulatedNode, b: SimulatedNode]
+} {
   const scheduler = simulatedScheduler()
   const random = seededRandom(seed)
   const quality = options.isUnkind === true ? unkindPath : { delayMs: 0.2 }
@@ -107,5 +112,5 @@ export function simulatedPair(
       { scheduler, random, mesh },
       { pool: options.pool ?? {}, streams: options.streams ?? {} },
     )
-  return { scheduler, random, nodes: [start('a'), start('b')] }
+  return { scheduler, random, mesh, nodes: [start('a'), start('b')] }
 }
