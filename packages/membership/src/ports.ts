@@ -22,6 +22,7 @@ export type PacketRefusal =
   /** Sealed with a key that this node does not hold. */
   | 'unknownKey'
   | 'reflected'
+  | 'misdirected'
   | 'replayed'
   /** Sealed with a key of this node, and yet it does not open: most likely another cluster's. */
   | 'forged'

@@ -219,6 +219,8 @@ export interface GossipMetrics {
     readonly unknownKey: number
     /** This node's own packet came back. */
     readonly reflected: number
+    /** Sealed for another node. */
+    readonly misdirected: number
     /** Seen before, or too old to tell. */
     readonly replayed: number
     /** Sealed with a key of this node, but of another cluster, or changed on the way. */

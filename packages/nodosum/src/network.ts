@@ -42,6 +42,8 @@ export interface NetworkParts {
   readonly cluster: ClusterName
   readonly identity: Identity
   readonly match: 'node' | 'cluster'
+  /** Keeps QUIC handshakes inside the cluster. */
+  readonly handshakes: QuicParts['handshakes']
   readonly scheduler: Scheduler
   readonly random: Random
   readonly logger: Logger
@@ -89,7 +91,8 @@ async function open(parts: NetworkParts, undo: Undo): Promise<Network> {
   const tcpPort = udp.address.port
   const shared = { credentials: identity, verifyPeer, scheduler, logger }
 
-  const quicParts = { ...shared, udp, random, options: config.layers.quic }
+  const { handshakes } = parts
+  const quicParts = { ...shared, udp, handshakes, random, options: config.layers.quic }
   const quic = await openQuic(quicParts, config.transport)
   if ('connect' in quic) undo.add(() => quic.close())
   const h2 = createH2Transport({

@@ -18,7 +18,12 @@ import {
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
-import { createGossipSeal, type GossipSeal } from '@nodosum/security'
+import {
+  createPacketSeal,
+  GossipKeyRing,
+  type PacketSeal,
+  sealOverheadBytes,
+} from '@nodosum/security'
 import { type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
@@ -26,6 +31,7 @@ import { type Credentials, findCredentials } from './credentials.ts'
 import { type Network, openNetwork } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
 import { PeerTrust } from './peer-trust.ts'
+import { ProcessAddresses } from './process-addresses.ts'
 import { listenOf } from './profile.ts'
 import { supervisedScheduler } from './supervised-scheduler.ts'
 import { Undo } from './undo.ts'
@@ -38,7 +44,7 @@ export interface Layers {
   readonly bootId: BootId
   readonly logger: Logger
   readonly network: Network
-  readonly seal: GossipSeal
+  readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
   readonly membership: MembershipService
@@ -76,12 +82,24 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const discovery = discoveryOf(config, credentials)
   // Connections that come before everything is wired are turned away; nobody knows this node yet.
   const node: { sessions?: SessionTable; membership?: MembershipService } = {}
+  const sealing = {
+    ring: new GossipKeyRing(credentials.gossipKeys),
+    cluster,
+    name: nodeId,
+    bootId,
+  }
+  const processes = new ProcessAddresses(() => node.membership?.members() ?? [])
   const network = await openNetwork({
     config,
     listen,
     cluster,
     identity,
     match,
+    handshakes: {
+      seal: createPacketSeal({ purpose: 'handshake', ...sealing }),
+      overheadBytes: sealOverheadBytes,
+      processAt: (address) => processes.at(address),
+    },
     scheduler,
     random,
     logger,
@@ -124,7 +142,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(async () => trust.close())
 
-  const seal = createGossipSeal({ keys: credentials.gossipKeys, cluster, bootId })
+  const seal = createPacketSeal({ purpose: 'gossip', ...sealing })
   const loopDelay = eventLoopDelay()
   undo.add(async () => loopDelay.close())
   const { dataDirectory } = config
@@ -158,6 +176,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   undo.add(() => membership.close())
   node.membership = membership
+  processes.changed()
 
   const directory: ClusterDirectory = new ClusterDirectory({
     self: nodeId,
@@ -184,6 +203,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
+    processes.changed()
     if (kind === 'restarted' || kind === 'failed' || kind === 'left') trust.forget(member.nodeId)
     // The verdict ends no session, but it is reason to ask for a sign of life.
     if (kind === 'failed') pool.probe(member.nodeId)

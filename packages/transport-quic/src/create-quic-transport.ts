@@ -2,8 +2,10 @@ import type { Logger, Random, Scheduler } from '@nodosum/kernel'
 import type { Transport, TransportCredentials, UdpPort, VerifyPeer } from '@nodosum/transport'
 import { startHangWatchdog } from './adapters/hang-watchdog.ts'
 import { applicationProtocol, loadEngine } from './adapters/quiche-binding.ts'
+import { createRetryTokens } from './adapters/retry-tokens.ts'
 import { QuicEndpoint } from './driver/quic-endpoint.ts'
 import { parseQuicOptions, type QuicOptions } from './options.ts'
+import type { SealedHandshakes } from './ports.ts'
 
 /** What a QUIC transport is made of. */
 export interface QuicTransportOptions {
@@ -12,6 +14,12 @@ export interface QuicTransportOptions {
   readonly credentials: TransportCredentials
   /** Called with the peer's chain after every handshake, on both sides. */
   readonly verifyPeer: VerifyPeer
+  /**
+   * Makes the port silent to everybody without the cluster's key: handshakes travel sealed, and one
+   * that is not, or not for this process, or came before, gets no answer. Without it a dialer must
+   * first show that it is where it says (QUIC Retry).
+   */
+  readonly handshakes?: SealedHandshakes | undefined
   readonly scheduler: Scheduler
   /** For connection ids: must be unpredictable in production (`systemRandom()`). */
   readonly random: Random
@@ -35,6 +43,8 @@ export async function createQuicTransport(options: QuicTransportOptions): Promis
     engine,
     protocol: applicationProtocol,
     verifyPeer: options.verifyPeer,
+    handshakes: options.handshakes ?? null,
+    retryTokens: createRetryTokens(),
     scheduler: options.scheduler,
     random: options.random,
     logger: options.logger,

@@ -25,6 +25,7 @@ export interface QuicSettings {
   readonly halfOpenMax: number
   readonly acceptsPerSecond: number
   readonly acceptBurst: number
+  readonly noticesPerSecond: number
   readonly unreadBytesMax: number
   readonly keyPacketsMax: number
   readonly hangWatchdog: boolean
@@ -148,6 +149,14 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
       min: 1,
       max: 100_000,
       description: 'Handshakes accepted at once after a quiet time.',
+    }),
+    noticesPerSecond: integer({
+      default: 200,
+      min: 1,
+      max: 100_000,
+      unit: '1/s',
+      description:
+        'Connections per second of which their members are told that this process does not know them, because it has started anew. Of more they learn by the idle timeout.',
     }),
     hangWatchdog: flag({
       default: false,

@@ -1,4 +1,4 @@
-/** What the driver needs of a QUIC engine; the quiche binding fits through its adapter. */
+/** What the driver needs of a QUIC engine and of who keeps strangers out. */
 import type { HostPort, TransportCredentials } from '@nodosum/transport'
 
 /** What a close said: by QUIC itself or TLS (`isApp` false), or by the layers above. */
@@ -37,6 +37,8 @@ export interface EngineConnection {
   /** Null when the peer takes no messages. */
   dgramMaxWritableLen(): number | null
   close(app: boolean, code: number, reason: Uint8Array): unknown
+  /** The id under which the peer gets packets. */
+  destinationId(): Uint8Array
   isEstablished(): boolean
   isResumed(): boolean
   isInEarlyData(): boolean
@@ -61,10 +63,29 @@ export interface EngineConnectionOptions {
   readonly packetBytes: number
 }
 
+/** An acceptor's end. */
+export interface EngineAcceptOptions extends EngineConnectionOptions {
+  /** After a Retry: whom the dialer called first; `id` is then the one that the Retry named. */
+  readonly originalId?: Uint8Array
+}
+
+/** A demand to come again with a token, in the words of the dialer's packet. */
+export interface RetryOptions {
+  /** Source id of the dialer's packet. */
+  readonly sourceId: Uint8Array
+  /** Destination id of the dialer's packet. */
+  readonly destinationId: Uint8Array
+  /** Whom the dialer is to call next. */
+  readonly retryId: Uint8Array
+  readonly token: Uint8Array
+}
+
 /** Makes connections that carry this node's certificate and settings. */
 export interface Engine {
   dial(options: EngineConnectionOptions): EngineConnection
-  accept(options: EngineConnectionOptions): EngineConnection
+  accept(options: EngineAcceptOptions): EngineConnection
+  /** A Retry packet (RFC 9000, section 17.2.5). */
+  retry(options: RetryOptions): Uint8Array
   /** The same with other credentials. Throws ERR_NODOSUM_CONFIG_INVALID for unusable ones. */
   withCredentials(credentials: TransportCredentials): Engine
 }
@@ -72,3 +93,41 @@ export interface Engine {
 /** `streamShutdown` directions. */
 export const shutdownRead = 0
 export const shutdownWrite = 1
+
+/**
+ * Seals what must not reach a parser before it is known to come from the cluster. The packet seal
+ * of `@nodosum/security` fits.
+ */
+export interface DatagramSeal {
+  /**
+   * Only the recipient opens it, and only once. The first byte is of the kind `handshake`
+   * (`datagramKind`).
+   */
+  seal(bytes: Uint8Array, recipient: string): Uint8Array
+  /** The content; undefined when it was not sealed for this process, was changed, or came before. */
+  open(bytes: Uint8Array): Uint8Array | undefined
+  /** The process that sealed what opened last. */
+  readonly lastSender: string | null
+}
+
+/** What keeps handshakes inside the cluster. */
+export interface SealedHandshakes {
+  readonly seal: DatagramSeal
+  /** What sealing adds to a datagram. */
+  readonly overheadBytes: number
+  /** The process at this address, as far as anybody admitted is known there. */
+  readonly processAt: (address: HostPort) => string | undefined
+}
+
+/** What a token of a Retry is good for. */
+export interface RetryGrant {
+  readonly from: HostPort
+  readonly retryId: Uint8Array
+}
+
+/** Makes and checks the tokens of Retry packets. */
+export interface RetryTokens {
+  issue(grant: RetryGrant & { readonly originalId: Uint8Array }, nowMs: number): Uint8Array
+  /** The original id; undefined for a token that was made up, changed, is of another, or too old. */
+  check(token: Uint8Array, grant: RetryGrant, nowMs: number): Uint8Array | undefined
+}

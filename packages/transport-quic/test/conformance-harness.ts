@@ -19,12 +19,20 @@ import type { Certificates } from './certificates.ts'
 import { until } from './harness.ts'
 import { rawDial } from './raw-client.ts'
 import { rawListen } from './raw-listener.ts'
+import { type TestSeal, testSeal } from './sealed.ts'
 
 const host = '127.0.0.1'
 const otherVersion = 'nodosum/0'
 
+/** Handshakes sealed, as in a cluster, or in the clear, which needs Retry. */
+export type Handshakes = 'sealed' | 'clear'
+
 /** Nodes of one CA; the certificates stay the caller's. */
-export function quicHarness(certificates: Certificates): ConformanceHarness {
+export function quicHarness(
+  certificates: Certificates,
+  handshakes: Handshakes = 'sealed',
+): ConformanceHarness {
+  const newSeal = (): TestSeal | null => (handshakes === 'sealed' ? testSeal() : null)
   const issued = new Map<string, TransportCredentials>()
   const credentialsOf = (
     node: Pick<ConformanceNodeOptions, 'name' | 'flaw'>,
@@ -39,13 +47,20 @@ export function quicHarness(certificates: Certificates): ConformanceHarness {
     timeScale: 1 / 60,
     patienceMs: 15_000,
     exceptions: {},
-    start: (options) => startNode(credentialsOf(options), options),
+    start: (options) => startNode(credentialsOf(options), newSeal(), options),
     listenOnTakenPort: async ({ address }) => {
       const udp = await bindUdpPort(address)
       await udp.close()
     },
-    approach: (node, stranger) => approach(node, stranger, credentialsOf({ name: 'first' })),
-    listenAs: (stranger) => listenAs(stranger, credentialsOf({ name: 'second' })),
+    approach: (node, stranger) => {
+      return approach(node, stranger, {
+        ...credentialsOf({ name: 'first' }),
+        handshakes: newSeal(),
+      })
+    },
+    listenAs: (stranger) => {
+      return listenAs(stranger, { ...credentialsOf({ name: 'second' }), handshakes: newSeal() })
+    },
   }
 }
 
@@ -61,6 +76,7 @@ function issue(
 
 async function startNode(
   credentials: TransportCredentials,
+  seal: TestSeal | null,
   options: ConformanceNodeOptions,
 ): Promise<ConformanceNode> {
   const bound = await bindUdpPort({ host, port: 0 })
@@ -75,6 +91,7 @@ async function startNode(
       trustDomain: 'test',
       now: Date.now,
     }),
+    handshakes: seal ?? undefined,
     scheduler: systemScheduler(),
     random: systemRandom(),
     logger: options.logger ?? silentLogger,
@@ -141,15 +158,20 @@ class Cable implements UdpPort {
   }
 }
 
+/** Strangers of the contract are inside the cluster's seal: outside of it nobody hears them. */
+interface Insider extends TransportCredentials {
+  readonly handshakes: TestSeal | null
+}
+
 async function approach(
   node: ConformanceNode,
   stranger: Stranger,
-  credentials: TransportCredentials,
+  insider: Insider,
 ): Promise<StrangerLeft> {
   if (stranger === 'garbage') return sendGarbage(node)
-  const { caPem } = credentials
+  const { caPem, handshakes } = insider
   const client = await rawDial(node.address, {
-    ...(stranger === 'no-certificate' ? { caPem } : credentials),
+    ...(stranger === 'no-certificate' ? { caPem, handshakes } : insider),
     protocol: stranger === 'other-version' ? otherVersion : 'nodosum/1',
     isMute: stranger === 'mute',
   })
@@ -175,11 +197,8 @@ async function sendGarbage(node: ConformanceNode): Promise<StrangerLeft> {
   return { leave: () => udp.close() }
 }
 
-async function listenAs(
-  stranger: StrangeListener,
-  credentials: TransportCredentials,
-): Promise<StrangeListenerOpen> {
-  if (stranger === 'other-version') return rawListen({ ...credentials, protocol: otherVersion })
+async function listenAs(stranger: StrangeListener, insider: Insider): Promise<StrangeListenerOpen> {
+  if (stranger === 'other-version') return rawListen({ ...insider, protocol: otherVersion })
   const udp = await bindUdpPort({ host, port: 0 })
   return { address: udp.address, close: () => udp.close() }
 }

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { type NodeId, silentLogger } from '@nodosum/kernel'
+import { type NodeId, type Scheduler, silentLogger } from '@nodosum/kernel'
 import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import type { TransportCredentials } from '@nodosum/transport'
 import {
@@ -13,6 +13,8 @@ import {
 } from '@nodosum/transport'
 import { createQuicTransport } from '../src/create-quic-transport.ts'
 import type { QuicOptions } from '../src/options.ts'
+import type { SealedHandshakes } from '../src/ports.ts'
+import { testSeal } from './sealed.ts'
 
 export interface TestNode {
   readonly udp: UdpPort
@@ -25,6 +27,12 @@ export interface TestNodeOptions {
   readonly credentials: TransportCredentials
   readonly verifyPeer?: VerifyPeer
   readonly options?: QuicOptions
+  /** Null for handshakes in the clear, with Retry; the seal of `testSeal` unless told. */
+  readonly handshakes?: SealedHandshakes | null
+  /** Any free one unless told. */
+  readonly port?: number
+  /** That of the system unless told. */
+  readonly scheduler?: Scheduler
   /** Wraps the bound port, for example to lose packets. */
   readonly wrap?: (udp: UdpPort) => UdpPort
 }
@@ -42,13 +50,14 @@ export const readIdentity: VerifyPeer = (chain): PeerIdentity => {
 }
 
 export async function startNode(options: TestNodeOptions): Promise<TestNode> {
-  const bound = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const bound = await bindUdpPort({ host: '127.0.0.1', port: options.port ?? 0 })
   const udp = options.wrap?.(bound) ?? bound
   const transport = await createQuicTransport({
     udp,
     credentials: options.credentials,
     verifyPeer: options.verifyPeer ?? readIdentity,
-    scheduler: systemScheduler(),
+    handshakes: (options.handshakes === undefined ? testSeal() : options.handshakes) ?? undefined,
+    scheduler: options.scheduler ?? systemScheduler(),
     random: systemRandom(),
     logger: silentLogger,
     options: options.options ?? {},

@@ -34,7 +34,7 @@ describe('QUIC options', () => {
         expect(message, `${path}: ${wrong}`).toContain(path)
       }
     }
-    expect(quicOptions.reference()).toHaveLength(18)
+    expect(quicOptions.reference()).toHaveLength(19)
   })
 
   it('take a packet size that every network carries up to the largest the engine writes', () => {

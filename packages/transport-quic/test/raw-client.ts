@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { native } from '@matrixai/quic'
 import { bindUdpPort, type HostPort } from '@nodosum/transport'
-import type { EngineConnection } from '../src/ports.ts'
+import type { EngineConnection, SealedHandshakes } from '../src/ports.ts'
+import { sealedPort } from './sealed.ts'
+
+/** Long header, fixed bit, type Retry. */
+const retryNibble = 0xf
 
 type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']>
 
@@ -9,6 +13,8 @@ type Config = ReturnType<(typeof native)['quiche']['Config']['withBoringSslCtx']
 export interface RawClient {
   readonly engine: EngineConnection & { session(): Uint8Array | null }
   readonly local: HostPort
+  /** What `mayLeave` held back. */
+  readonly withheld: readonly Buffer[]
   send(bytes: Uint8Array): void
   flush(): void
   close(): Promise<void>
@@ -23,6 +29,10 @@ export interface RawClientOptions {
   readonly session?: Uint8Array
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
+  /** Says of each datagram of the engine whether it is sent; all are unless told. */
+  readonly mayLeave?: (bytes: Buffer) => boolean
+  /** Null for handshakes in the clear. */
+  readonly handshakes: SealedHandshakes | null
 }
 
 export async function rawConfig(options: RawClientOptions): Promise<Config> {
@@ -50,7 +60,8 @@ export async function rawConfig(options: RawClientOptions): Promise<Config> {
 export async function rawDial(remote: HostPort, options: RawClientOptions): Promise<RawClient> {
   const { native } = await import('@matrixai/quic')
   const config = await rawConfig(options)
-  const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const bound = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const udp = options.handshakes === null ? bound : sealedPort(bound, options.handshakes)
   const connection = native.quiche.Connection.connect(
     null,
     randomBytes(20),
@@ -60,16 +71,20 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   )
   if (options.session !== undefined) connection.setSession(options.session)
   const engine = connection as unknown as RawClient['engine']
+  const withheld: Buffer[] = []
   const flush = (): void => {
     for (;;) {
       const buffer = Buffer.alloc(1_500)
       const sent = engine.send(buffer)
       if (sent === null) return
-      udp.send(buffer.subarray(0, sent[0]), remote)
+      const bytes = buffer.subarray(0, sent[0])
+      if (options.mayLeave?.(bytes) ?? true) udp.send(bytes, remote)
+      else withheld.push(bytes)
     }
   }
   udp.onQuic = (bytes, from) => {
-    if (options.isMute) return
+    // A demand for a token is answered by a mute one too: only then it has begun.
+    if (options.isMute && bytes.readUInt8(0) >> 4 !== retryNibble) return
     try {
       engine.recv(bytes, { from, to: udp.address })
     } catch {
@@ -87,6 +102,7 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   return {
     engine,
     local: udp.address,
+    withheld,
     send: (bytes) => udp.send(bytes, remote),
     flush,
     close: () => {

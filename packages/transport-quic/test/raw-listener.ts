@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { bindUdpPort, type HostPort } from '@nodosum/transport'
 import type { EngineConnection } from '../src/ports.ts'
 import { type RawClientOptions, rawConfig } from './raw-client.ts'
+import { sealedPort } from './sealed.ts'
 
 /** An acceptor without our driver, for one connection; it speaks the protocol it is told. */
 export async function rawListen(
@@ -9,7 +10,8 @@ export async function rawListen(
 ): Promise<{ readonly address: HostPort; close(): Promise<void> }> {
   const { native } = await import('@matrixai/quic')
   const config = await rawConfig(options)
-  const udp = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const bound = await bindUdpPort({ host: '127.0.0.1', port: 0 })
+  const udp = options.handshakes === null ? bound : sealedPort(bound, options.handshakes)
   let engine: EngineConnection | null = null
   let dialer: HostPort | null = null
   let lastWords = Buffer.alloc(0)

@@ -19,6 +19,7 @@ export type {
   VerifyPeer,
 } from './contract.ts'
 export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
+export { type DatagramKind, datagramKind } from './core/datagram-kind.ts'
 export type { PeerAddress } from './core/dial-plan.ts'
 export { errorCodeOfRefusal } from './core/refusal-codes.ts'
 export { ChunkQueue } from './driver/chunk-queue.ts'

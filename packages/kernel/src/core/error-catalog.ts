@@ -55,7 +55,10 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_CLUSTER_MISMATCH'
     | 'ERR_NODOSUM_CERT_UNTRUSTED'
     | 'ERR_NODOSUM_CERT_EXPIRED'
-    | 'ERR_NODOSUM_IDENTITY_MISMATCH']: ErrorEntry
+    | 'ERR_NODOSUM_IDENTITY_MISMATCH'
+    | 'ERR_NODOSUM_GOSSIP_KEY_UNKNOWN'
+    | 'ERR_NODOSUM_GOSSIP_KEY_IN_USE'
+    | 'ERR_NODOSUM_LIMIT_GOSSIP_KEYS']: ErrorEntry
 } = {
   ERR_NODOSUM_NOT_CONNECTED: entry(
     'temporary',
@@ -231,6 +234,21 @@ export const errorCatalog: {
     'security',
     'A certificate is valid but names somebody else.',
     'Give each node the certificate that names it, or use `identity.match: cluster`.',
+  ),
+  ERR_NODOSUM_GOSSIP_KEY_UNKNOWN: entry(
+    'permanent',
+    'The node holds no gossip key with this id.',
+    'Install the key first; the message names those that are installed.',
+  ),
+  ERR_NODOSUM_GOSSIP_KEY_IN_USE: entry(
+    'permanent',
+    'The gossip key cannot be removed because packets are sealed with it.',
+    'Use another key first.',
+  ),
+  ERR_NODOSUM_LIMIT_GOSSIP_KEYS: entry(
+    'permanent',
+    'The node holds as many gossip keys as it may.',
+    'Remove one that no node seals with any more.',
   ),
 }
 

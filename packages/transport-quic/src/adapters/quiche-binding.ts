@@ -1,7 +1,13 @@
 /** The only place that touches `@matrixai/quic`: it uses its quiche binding and nothing else. */
 import { NodosumError } from '@nodosum/kernel'
 import { checkCredentials, type TransportCredentials } from '@nodosum/transport'
-import type { Engine, EngineConnection, EngineConnectionOptions } from '../ports.ts'
+import type {
+  Engine,
+  EngineAcceptOptions,
+  EngineConnection,
+  EngineConnectionOptions,
+  RetryOptions,
+} from '../ports.ts'
 
 /** What of the options ends in the engine's configuration. */
 export interface EngineSettings {
@@ -52,12 +58,20 @@ interface Quiche {
     ): EngineConnection
     accept(
       id: Uint8Array,
-      originalId: null,
+      originalId: Uint8Array | null,
       local: object,
       remote: object,
       config: QuicheConfig,
     ): EngineConnection
   }
+  retry(
+    sourceId: Uint8Array,
+    destinationId: Uint8Array,
+    retryId: Uint8Array,
+    token: Uint8Array,
+    version: number,
+    out: Uint8Array,
+  ): number
 }
 
 /** ALPN: both ends must say it. */
@@ -73,6 +87,8 @@ const udpPayloadBytesMax = 65_527
 const datagramQueue = 16
 /** The two the RFC demands; rotating ids is not used. */
 const connectionIdLimit = 2
+/** Two ids, a token of ours and the tag take less than 200. */
+const retryPacketBytesMax = 512
 
 /**
  * Loads the binding and checks the credentials by building a configuration with them.
@@ -152,10 +168,17 @@ class QuicheEngine implements Engine {
     return this.#quiche.Connection.connect(null, id, local, remote, config)
   }
 
-  accept(options: EngineConnectionOptions): EngineConnection {
-    const { id, local, remote } = options
+  accept(options: EngineAcceptOptions): EngineConnection {
+    const { id, local, remote, originalId = null } = options
     const config = this.#configFor(options.packetBytes)
-    return this.#quiche.Connection.accept(id, null, local, remote, config)
+    return this.#quiche.Connection.accept(id, originalId, local, remote, config)
+  }
+
+  retry({ sourceId, destinationId, retryId, token }: RetryOptions): Uint8Array {
+    const out = Buffer.allocUnsafe(retryPacketBytesMax)
+    const version = 1
+    const length = this.#quiche.retry(sourceId, destinationId, retryId, token, version, out)
+    return out.subarray(0, length)
   }
 
   withCredentials(credentials: TransportCredentials): Engine {

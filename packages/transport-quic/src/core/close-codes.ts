@@ -18,6 +18,8 @@ export const layerCodes = {
   shutDown: 0x4e6f_0005,
   /** The peer broke the rules of pings. */
   pingViolation: 0x4e6f_0006,
+  /** The peer has started anew and does not know the connection. */
+  forgotten: 0x4e6f_0007,
   /** More was received than the applications here have read. */
   unreadOverflow: 0x4e6f_0008,
   /** The keys of the connection have sealed as many packets as they may. */

@@ -1,6 +1,6 @@
-import type { HostPort, UdpPort } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
 import { cutReason, type LocalClose } from './close-reason.ts'
+import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
 
 const closeCopies = 2
@@ -13,21 +13,18 @@ export interface ClosePacketOptions {
   readonly end: LocalClose
   readonly isRefusal: boolean
   readonly sender: PacketSender
-  readonly udp: UdpPort
-  readonly remote: HostPort
+  readonly outlet: Outlet
 }
 
 /** The last words to a peer, which nobody acknowledges: the close, and what it needs to read it. */
 export class ClosePacket {
   readonly #datagrams: readonly Buffer[]
-  readonly #udp: UdpPort
-  readonly #remote: HostPort
+  readonly #outlet: Outlet
   #lateAnswers = 0
 
-  private constructor(datagrams: readonly Buffer[], udp: UdpPort, remote: HostPort) {
+  private constructor(datagrams: readonly Buffer[], outlet: Outlet) {
     this.#datagrams = datagrams
-    this.#udp = udp
-    this.#remote = remote
+    this.#outlet = outlet
   }
 
   /**
@@ -37,21 +34,21 @@ export class ClosePacket {
    */
   static closing(
     engine: EngineConnection,
-    { end, isRefusal, sender, udp, remote }: ClosePacketOptions,
+    { end, isRefusal, sender, outlet }: ClosePacketOptions,
   ): ClosePacket | null {
     const datagrams: Buffer[] = []
     try {
-      if (isRefusal) datagrams.push(...sender.capture(engine, datagramsMax))
+      if (isRefusal) datagrams.push(...sender.capture(engine, outlet, datagramsMax))
       engine.close(end.app, end.code, Buffer.from(cutReason(end.reason), 'utf8'))
     } catch {
       // It has closed by itself, and says so.
     }
     try {
-      datagrams.push(...sender.capture(engine, datagramsMax))
+      datagrams.push(...sender.capture(engine, outlet, datagramsMax))
     } catch {
       // It is broken: the peer finds out by silence.
     }
-    return datagrams.length === 0 ? null : new ClosePacket(datagrams, udp, remote)
+    return datagrams.length === 0 ? null : new ClosePacket(datagrams, outlet)
   }
 
   /** The engine makes them only once, so they are sent more than once. */
@@ -67,6 +64,6 @@ export class ClosePacket {
   }
 
   #say(): void {
-    for (const bytes of this.#datagrams) this.#udp.send(bytes, this.#remote)
+    for (const bytes of this.#datagrams) this.#outlet.send(bytes)
   }
 }

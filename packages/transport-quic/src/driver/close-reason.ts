@@ -72,6 +72,15 @@ export function pingsViolated(peer: string, what: string): LocalClose {
   return { app: true, code: layerCodes.pingViolation, reason: what, error }
 }
 
+export function forgottenByPeer(peer: string): LocalClose {
+  const error = new NodosumError(
+    'ERR_NODOSUM_CONNECTION_LOST',
+    `${peer} does not know this connection any more: it has started anew`,
+    { details: { peer } },
+  )
+  return { app: true, code: layerCodes.forgotten, reason: '', error }
+}
+
 export function unreadOverflow(peer: string, unreadBytesMax: number): LocalClose {
   const error = new NodosumError(
     'ERR_NODOSUM_CONNECTION_LOST',

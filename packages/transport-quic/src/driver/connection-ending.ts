@@ -1,8 +1,9 @@
-import type { CloseReason, HostPort, UdpPort } from '@nodosum/transport'
+import type { CloseReason } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
 import { ClosePacket } from './close-packet.ts'
 import { type LocalClose, lingerFor } from './close-reason.ts'
 import { OrderlyClose } from './orderly-close.ts'
+import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
 
 /** What an ending needs of its connection. */
@@ -10,8 +11,7 @@ export interface ConnectionEndingOptions {
   readonly engine: EngineConnection
   readonly role: 'dialer' | 'acceptor'
   readonly sender: PacketSender
-  readonly udp: UdpPort
-  readonly remote: HostPort
+  readonly outlet: Outlet
   /** Calls a callback of the application. */
   readonly deliver: (callback: (reason: CloseReason) => void, reason: CloseReason) => void
 }
@@ -61,8 +61,8 @@ export class ConnectionEnding {
    * @returns for how long the peer is told again when it still talks; null when there is no need
    */
   tell(end: LocalClose, isRefusal: boolean): number | null {
-    const { engine, role, sender, udp, remote } = this.#options
-    this.#lastWords = ClosePacket.closing(engine, { end, isRefusal, sender, udp, remote })
+    const { engine, role, sender, outlet } = this.#options
+    this.#lastWords = ClosePacket.closing(engine, { end, isRefusal, sender, outlet })
     if (this.#lastWords === null) return null
     this.#lastWords.send()
     const rttMs = engine.pathStats()[0]?.rtt ?? 0

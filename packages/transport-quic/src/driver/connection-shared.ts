@@ -1,7 +1,8 @@
 import type { Logger, NodeId, Scheduler } from '@nodosum/kernel'
-import type { CloseReason, HostPort, UdpPort, VerifyPeer } from '@nodosum/transport'
+import type { CloseReason, HostPort, VerifyPeer } from '@nodosum/transport'
 import type { EngineConnection } from '../ports.ts'
 import type { ConnectionTimers } from './connection-timers.ts'
+import type { Outlet } from './outlet.ts'
 import type { PacketSender } from './packet-sender.ts'
 import type { PathSizes } from './path-sizes.ts'
 import type { QuicConnection } from './quic-connection.ts'
@@ -9,7 +10,6 @@ import type { ReceiveSlab } from './receive-slab.ts'
 
 /** What all connections of an endpoint share. */
 export interface ConnectionShared {
-  readonly udp: UdpPort
   readonly local: HostPort
   readonly sender: PacketSender
   readonly timers: ConnectionTimers
@@ -50,7 +50,8 @@ export interface ConnectionSettings {
 export interface ConnectionOptions {
   readonly role: 'dialer' | 'acceptor'
   readonly engine: EngineConnection
-  readonly remote: HostPort
+  /** The way to the peer. */
+  readonly outlet: Outlet
   /** Ids under which packets reach it; the endpoint's routing keys. */
   readonly routes: readonly string[]
   readonly expect: NodeId | undefined

@@ -24,6 +24,14 @@ export function undialable(remote: HostPort, cause: unknown): NodosumError {
   return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message, { cause })
 }
 
+/** Nobody would open what is sealed for somebody else. */
+export function nobodyKnownAt(remote: HostPort): NodosumError {
+  return new NodosumError(
+    'ERR_NODOSUM_PEER_UNKNOWN',
+    `no process of the cluster is known at ${addressWords(remote)}: handshakes are sealed for one`,
+  )
+}
+
 export function tooManyConnections(connectionsMax: number): NodosumError {
   return new NodosumError(
     'ERR_NODOSUM_LIMIT_CONNECTIONS',

@@ -1,7 +1,7 @@
-import type { HostPort } from '@nodosum/transport'
 import type { PacketSize } from '../core/packet-size.ts'
 import type { EngineConnection } from '../ports.ts'
 import type { ConnectionMeter } from './connection-meter.ts'
+import type { Outlet } from './outlet.ts'
 import type { FlushResult, PacketSender } from './packet-sender.ts'
 import { PathProbes } from './path-probes.ts'
 import type { PathSizes } from './path-sizes.ts'
@@ -9,7 +9,7 @@ import type { PathSizes } from './path-sizes.ts'
 /** What the packets of a connection are made from. */
 export interface PacketFlowOptions {
   readonly engine: EngineConnection
-  readonly remote: HostPort
+  readonly outlet: Outlet
   readonly sender: PacketSender
   readonly pathSizes: PathSizes
   readonly meter: ConnectionMeter
@@ -31,7 +31,7 @@ export class PacketFlow {
 
   constructor(options: PacketFlowOptions) {
     this.#options = options
-    this.#size = options.pathSizes.open(options.remote, options.nowMs)
+    this.#size = options.pathSizes.open(options.outlet.remote, options.nowMs)
   }
 
   /** What streams may hand to the engine in one turn. */
@@ -46,12 +46,12 @@ export class PacketFlow {
 
   /** The handshake is over: the path can be probed. */
   open(): void {
-    const { engine, pathSizes, remote } = this.#options
+    const { engine, pathSizes, outlet } = this.#options
     this.#probes = new PathProbes({
       engine,
       size: this.#size,
       sendOne: (bytesMax) => this.#send(1, bytesMax).bytes,
-      onChanged: (bytes) => pathSizes.remember(remote, bytes),
+      onChanged: (bytes) => pathSizes.remember(outlet.remote, bytes),
     })
   }
 
@@ -76,8 +76,8 @@ export class PacketFlow {
   }
 
   #send(packetsMax: number, packetBytes: number): FlushResult {
-    const { sender, engine, remote, meter } = this.#options
-    const result = sender.flush(engine, remote, packetsMax, packetBytes)
+    const { sender, engine, outlet, meter } = this.#options
+    const result = sender.flush(engine, outlet, packetsMax, packetBytes)
     meter.sent(result)
     return result
   }

@@ -1,5 +1,7 @@
-import type { HostPort, UdpPort } from '@nodosum/transport'
+import type { UdpPort } from '@nodosum/transport'
+import { packetBytesSafe } from '../core/packet-size.ts'
 import type { EngineConnection } from '../ports.ts'
+import type { Outlet } from './outlet.ts'
 
 /** What one flush did. */
 export interface FlushResult {
@@ -25,34 +27,35 @@ export class PacketSender {
   }
 
   /**
-   * Sends up to `packetsMax` datagrams of a connection, each of `packetBytes` at most. Throws what
-   * the engine throws.
+   * Sends up to `packetsMax` datagrams of a connection, each of `packetBytes` at most, seal and all.
+   * Throws what the engine throws.
    */
   flush(
     engine: EngineConnection,
-    to: HostPort,
+    outlet: Outlet,
     packetsMax: number,
     packetBytes: number,
   ): FlushResult {
     if (this.#udp.sendsInFlight === 0) this.#next = 0
+    const bytesMax = outlet.roomIn(packetBytes)
     let bytes = 0
     for (let count = 0; count < packetsMax; count += 1) {
       const buffer = this.#buffer()
       // The engine makes no datagram that is longer than the buffer.
-      const sent = engine.send(upTo(buffer, packetBytes))
+      const sent = engine.send(upTo(buffer, bytesMax))
       if (sent === null) return { complete: true, bytes, packets: count }
       this.#next += 1
       const length = sent[0]
       bytes += length
-      this.#udp.send(upTo(buffer, length), to)
+      outlet.send(upTo(buffer, length))
     }
     return { complete: false, bytes, packets: packetsMax }
   }
 
   /** What the engine would send now, up to `packetsMax` datagrams, in memory of its own. */
-  capture(engine: EngineConnection, packetsMax: number): Buffer[] {
+  capture(engine: EngineConnection, outlet: Outlet, packetsMax: number): Buffer[] {
     const captured: Buffer[] = []
-    const buffer = Buffer.allocUnsafeSlow(this.#bufferBytes)
+    const buffer = Buffer.allocUnsafeSlow(outlet.roomIn(packetBytesSafe))
     while (captured.length < packetsMax) {
       const sent = engine.send(buffer)
       if (sent === null) break

@@ -29,6 +29,7 @@ import { ConnectionEnding } from './connection-ending.ts'
 import { ConnectionMeter } from './connection-meter.ts'
 import type { ConnectionOptions, ConnectionShared } from './connection-shared.ts'
 import type { Timed } from './connection-timers.ts'
+import type { Outlet } from './outlet.ts'
 import { PacketFlow } from './packet-flow.ts'
 import { checkPeer } from './peer-check.ts'
 import { PingLane } from './ping-lane.ts'
@@ -40,6 +41,7 @@ export class QuicConnection implements Connection, Timed {
   readonly role: 'dialer' | 'acceptor'
   readonly local: HostPort
   readonly remote: HostPort
+  readonly outlet: Outlet
   readonly routes: readonly string[]
   deadlineMs: number = Number.POSITIVE_INFINITY
   /** Kept by the endpoint: does it wait for its turn? */
@@ -65,13 +67,15 @@ export class QuicConnection implements Connection, Timed {
   #negotiatedIdleMs: number
 
   constructor(shared: ConnectionShared, options: ConnectionOptions) {
-    const { engine, remote, role } = options
+    const { engine, outlet, role } = options
+    const { remote } = outlet
     const { settings, scheduler } = shared
     this.#shared = shared
     this.#engine = engine
     this.role = role
     this.local = shared.local
     this.remote = remote
+    this.outlet = outlet
     this.routes = options.routes
     this.#path = { from: remote, to: shared.local }
     this.#expect = options.expect
@@ -84,13 +88,12 @@ export class QuicConnection implements Connection, Timed {
     this.#unread = new UnreadBytes(settings.streamWindowBytes)
     const { sender, pathSizes } = shared
     const nowMs = this.#startedMs
-    this.#flow = new PacketFlow({ engine, remote, sender, pathSizes, meter: this.#meter, nowMs })
+    this.#flow = new PacketFlow({ engine, outlet, sender, pathSizes, meter: this.#meter, nowMs })
     this.#ending = new ConnectionEnding({
       engine,
       role,
       sender,
-      udp: shared.udp,
-      remote,
+      outlet,
       deliver: (callback, reason) => this.#streams.deliver(callback, reason),
     })
     const isDialer = role === 'dialer'
@@ -146,6 +149,11 @@ export class QuicConnection implements Connection, Timed {
 
   get isHandshaking(): boolean {
     return this.#state === 'handshaking'
+  }
+
+  /** The id by which the peer knows the connection. */
+  get peerId(): Uint8Array {
+    return this.#engine.destinationId()
   }
 
   /** True once the peer's certificate passed. */

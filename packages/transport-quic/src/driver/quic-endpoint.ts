@@ -4,7 +4,6 @@ import {
   type Random,
   type Scheduler,
   type TimerHandle,
-  TokenBucket,
 } from '@nodosum/kernel'
 import type {
   CloseReason,
@@ -20,24 +19,32 @@ import type {
 } from '@nodosum/transport'
 import { layerCodes } from '../core/close-codes.ts'
 import type { QuicSettings } from '../options.ts'
-import type { Engine, EngineConnection } from '../ports.ts'
-import { connectionIdBytes, hasLongHeader, readLongHeader } from '../wire/long-header.ts'
+import type { Engine, EngineConnection, RetryTokens, SealedHandshakes } from '../ports.ts'
+import { connectionIdBytes } from '../wire/long-header.ts'
+import { Acceptor } from './acceptor.ts'
 import { addressProblem, addressWords } from './address.ts'
 import type { LocalClose } from './close-reason.ts'
 import type { ConnectionShared } from './connection-shared.ts'
 import { ConnectionTimers } from './connection-timers.ts'
+import { newEndpointCounters } from './endpoint-counters.ts'
 import {
   alreadyListening,
   cancelled,
   lostWhileDialing,
+  nobodyKnownAt,
   shutDown,
   tooManyConnections,
   undialable,
 } from './endpoint-errors.ts'
+import { ForgottenConnections } from './forgotten-connections.ts'
+import { Outlet } from './outlet.ts'
+import { PacketRouter } from './packet-router.ts'
 import { PacketSender } from './packet-sender.ts'
 import { PathSizes, packetBytesMax } from './path-sizes.ts'
 import { QuicConnection } from './quic-connection.ts'
 import { ReceiveSlab } from './receive-slab.ts'
+import { RetryGate } from './retry-gate.ts'
+import { routeOf } from './route.ts'
 
 /** What an endpoint is made of. */
 export interface EndpointOptions {
@@ -45,6 +52,10 @@ export interface EndpointOptions {
   readonly engine: Engine
   readonly protocol: string
   readonly verifyPeer: VerifyPeer
+  /** Keeps handshakes inside the cluster; null where there is no key. */
+  readonly handshakes: SealedHandshakes | null
+  /** Takes the place of the seal where there is none. */
+  readonly retryTokens: RetryTokens
   readonly scheduler: Scheduler
   readonly random: Random
   readonly logger: Logger
@@ -59,33 +70,19 @@ interface PendingDial {
 }
 
 const gatherBytes = 16 * 1024
-const shortIdOffset = 1
 
-/** QUIC over one UDP port: routing, accepting, dialing, and the turns of the event loop. */
+/** QUIC over one UDP port: dialing, listening, and the turns of the event loop. */
 export class QuicEndpoint implements Transport {
   readonly kind = 'quic'
   readonly #options: EndpointOptions
   #engine: Engine
   readonly #shared: ConnectionShared
   readonly #timers: ConnectionTimers
-  readonly #acceptRate: TokenBucket
-  /** By the bytes of every id of ours, and of what a client first called us, as latin1. */
-  readonly #routes = new Map<string, QuicConnection>()
+  readonly #acceptor: Acceptor
+  readonly #router: PacketRouter
   readonly #live = new Set<QuicConnection>()
   readonly #dials = new Map<QuicConnection, PendingDial>()
-  readonly #counters = {
-    accepted: 0,
-    dialed: 0,
-    established: 0,
-    refusedIdentity: 0,
-    refusedConnectionLimit: 0,
-    refusedHalfOpenLimit: 0,
-    refusedAcceptRate: 0,
-    droppedUnknown: 0,
-    droppedForeignPath: 0,
-    packets: 0,
-  }
-  #halfOpen = 0
+  readonly #counters = newEndpointCounters()
   #dirty: QuicConnection[] = []
   #immediate: TimerHandle | null = null
   #onConnection: ((connection: Connection) => void) | null = null
@@ -95,16 +92,10 @@ export class QuicEndpoint implements Transport {
     this.#options = options
     this.#engine = options.engine
     const { udp, scheduler, settings } = options
-    const { packetBytes, acceptsPerSecond, acceptBurst } = settings
+    const { packetBytes } = settings
     this.#timers = new ConnectionTimers(scheduler, () => this.#counters.packets)
-    this.#acceptRate = new TokenBucket({
-      ratePerSecond: acceptsPerSecond,
-      burst: acceptBurst,
-      nowMs: scheduler.nowMs(),
-    })
     const bufferBytes = packetBytes === 'auto' ? packetBytesMax : packetBytes
     this.#shared = {
-      udp,
       local: udp.address,
       sender: new PacketSender(udp, bufferBytes),
       timers: this.#timers,
@@ -122,7 +113,9 @@ export class QuicEndpoint implements Transport {
       closed: (connection, reason) => this.#closed(connection, reason),
       release: (connection) => this.#release(connection),
     }
-    udp.onQuic = (bytes, from) => this.#receive(bytes, from)
+    this.#acceptor = this.#newAcceptor(options)
+    this.#router = this.#newRouter(options)
+    udp.onQuic = (bytes, from) => this.#router.receive(bytes, from)
   }
 
   listen(onConnection: (connection: Connection) => void): Promise<Listener> {
@@ -142,17 +135,18 @@ export class QuicEndpoint implements Transport {
     const refusal = this.#dialRefusal(remote, options)
     if (refusal !== null) return Promise.reject(refusal)
     const id = this.#newId()
-    const packetBytes = this.#packetBytes(remote)
+    const packetBytes = this.#shared.pathSizes.largestTo(remote)
     let engine: EngineConnection
     try {
       engine = this.#engine.dial({ id, local: this.#shared.local, remote, packetBytes })
     } catch (cause) {
       return Promise.reject(undialable(remote, cause))
     }
+    const { udp, handshakes } = this.#options
     const connection = new QuicConnection(this.#shared, {
       role: 'dialer',
       engine,
-      remote,
+      outlet: new Outlet({ udp, handshakes, remote, recipient: null }),
       routes: [routeOf(id, 0, id.length)],
       expect: options.expect,
     })
@@ -200,7 +194,7 @@ export class QuicEndpoint implements Transport {
     await Promise.all(closes)
     this.#options.udp.onQuic = null
     this.#timers.close()
-    this.#routes.clear()
+    this.#router.clear()
     this.#immediate?.cancel()
     this.#immediate = null
     this.#dirty = []
@@ -213,82 +207,56 @@ export class QuicEndpoint implements Transport {
     const { connectionsMax } = this.#options.settings
     const problem = addressProblem(remote, this.#shared.local)
     if (problem !== null) return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', problem)
-    if (this.#live.size < connectionsMax) return null
-    return tooManyConnections(connectionsMax)
+    if (this.#live.size >= connectionsMax) return tooManyConnections(connectionsMax)
+    const { handshakes } = this.#options
+    return handshakes?.processAt(remote) === undefined && handshakes !== null
+      ? nobodyKnownAt(remote)
+      : null
   }
 
-  #receive(bytes: Buffer, from: HostPort): void {
-    this.#counters.packets += 1
-    const connection = hasLongHeader(bytes[0] as number)
-      ? this.#routeLong(bytes, from)
-      : this.#routes.get(routeOf(bytes, shortIdOffset, connectionIdBytes))
-    if (connection === undefined) {
-      this.#counters.droppedUnknown += 1
-      return
-    }
-    const { remote } = connection
-    if (remote.port !== from.port || remote.host !== from.host) {
-      // Connections do not move; only somebody who overheard the id would try.
-      this.#counters.droppedForeignPath += 1
-      return
-    }
-    connection.receive(bytes)
-  }
-
-  #routeLong(bytes: Buffer, from: HostPort): QuicConnection | undefined {
-    const header = readLongHeader(bytes)
-    if (header === undefined) return undefined
-    const route = routeOf(bytes, header.idOffset, header.idLength)
-    const known = this.#routes.get(route)
-    if (known !== undefined || !header.opens || !this.#mayAccept()) return known
-    return this.#accept(route, from)
-  }
-
-  #mayAccept(): boolean {
-    const { connectionsMax, halfOpenMax } = this.#options.settings
-    if (this.#onConnection === null || this.#closing !== null) return false
-    if (this.#live.size >= connectionsMax) {
-      this.#counters.refusedConnectionLimit += 1
-      return false
-    }
-    if (this.#halfOpen >= halfOpenMax) {
-      this.#counters.refusedHalfOpenLimit += 1
-      return false
-    }
-    if (!this.#acceptRate.tryTake(this.#options.scheduler.nowMs())) {
-      this.#counters.refusedAcceptRate += 1
-      return false
-    }
-    return true
-  }
-
-  #accept(route: string, remote: HostPort): QuicConnection | undefined {
-    const id = this.#newId()
-    const packetBytes = this.#packetBytes(remote)
-    const { local } = this.#shared
-    let engine: EngineConnection
-    try {
-      engine = this.#engine.accept({ id, local, remote, packetBytes })
-    } catch {
-      // The engine knows no IPv6 zones: a packet from fe80::1%eth0 must not end the process.
-      return undefined
-    }
-    const connection = new QuicConnection(this.#shared, {
-      role: 'acceptor',
-      engine,
-      remote,
-      routes: [routeOf(id, 0, id.length), route],
-      expect: undefined,
+  #newAcceptor({ udp, handshakes, retryTokens, settings }: EndpointOptions): Acceptor {
+    const shared = this.#shared
+    return new Acceptor({
+      shared,
+      udp,
+      handshakes,
+      retry: handshakes === null ? new RetryGate(retryTokens, shared.randomBytes) : null,
+      limits: settings,
+      counters: this.#counters,
+      engine: () => this.#engine,
+      newId: () => this.#newId(),
+      connections: () => this.#live.size,
+      isListening: () => this.#onConnection !== null && this.#closing === null,
     })
-    this.#counters.accepted += 1
-    this.#halfOpen += 1
-    this.#add(connection)
-    return connection
+  }
+
+  #newRouter({ udp, handshakes, scheduler, settings }: EndpointOptions): PacketRouter {
+    const counters = this.#counters
+    const { noticesPerSecond } = settings
+    return new PacketRouter({
+      counters,
+      sealed: handshakes && {
+        handshakes,
+        forgotten: new ForgottenConnections({
+          udp,
+          handshakes,
+          scheduler,
+          counters,
+          noticesPerSecond,
+        }),
+      },
+      accept: (packet) => {
+        const connection = this.#acceptor.accept(packet)
+        if (connection !== undefined) this.#add(connection)
+        return connection
+      },
+      connections: () => this.#live,
+    })
   }
 
   #add(connection: QuicConnection): void {
     this.#live.add(connection)
-    for (const route of connection.routes) this.#routes.set(route, connection)
+    this.#router.add(connection)
   }
 
   #opened(connection: QuicConnection): void {
@@ -304,7 +272,7 @@ export class QuicEndpoint implements Transport {
       this.#dials.delete(connection)
       return
     }
-    this.#halfOpen -= 1
+    this.#acceptor.settled()
     if (this.#onConnection === null) {
       void connection.close({ code: layerCodes.shutDown, reason: 'not listening any more' })
       return
@@ -314,7 +282,7 @@ export class QuicEndpoint implements Transport {
 
   #closed(connection: QuicConnection, reason: CloseReason): void {
     this.#live.delete(connection)
-    if (connection.role === 'acceptor' && !connection.wasOpen) this.#halfOpen -= 1
+    if (connection.role === 'acceptor' && !connection.wasOpen) this.#acceptor.settled()
     const dial = this.#dials.get(connection)
     if (dial !== undefined) {
       this.#dials.delete(connection)
@@ -347,7 +315,7 @@ export class QuicEndpoint implements Transport {
 
   #release(connection: QuicConnection): void {
     this.#timers.remove(connection)
-    for (const route of connection.routes) this.#routes.delete(route)
+    this.#router.remove(connection)
   }
 
   #schedule(connection: QuicConnection): void {
@@ -370,15 +338,6 @@ export class QuicEndpoint implements Transport {
   #newId(): Uint8Array {
     return this.#options.random.bytes(connectionIdBytes)
   }
-
-  #packetBytes(remote: HostPort): number {
-    return this.#shared.pathSizes.largestTo(remote)
-  }
-}
-
-function routeOf(bytes: Uint8Array, offset: number, length: number): string {
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes)
-  return buffer.toString('latin1', offset, offset + length)
 }
 
 function abortable(

@@ -19,10 +19,21 @@ export interface LongHeader {
   readonly opens: boolean
 }
 
+/** What an Initial says, as views of it. */
+export interface InitialFields {
+  readonly destinationId: Uint8Array
+  readonly sourceId: Uint8Array
+  /** Empty unless the dialer was sent back with one. */
+  readonly token: Uint8Array
+}
+
 /** True for the packets of a handshake, false for established traffic. */
 export function hasLongHeader(first: number): boolean {
   return (first & 0x80) !== 0
 }
+
+/** Where the destination id of every packet with a short header lies. */
+export const shortIdOffset = 1
 
 /** Undefined when the bytes are no QUIC version 1 packet. */
 export function readLongHeader(bytes: Uint8Array): LongHeader | undefined {
@@ -37,4 +48,33 @@ export function readLongHeader(bytes: Uint8Array): LongHeader | undefined {
     bytes.length >= initialDatagramBytesMin &&
     idLength >= initialIdBytesMin
   return { idOffset: destinationIdOffset, idLength, opens }
+}
+
+/** The fields of an Initial, as views of it; undefined when it is cut off. */
+export function readInitialFields(
+  bytes: Uint8Array,
+  { idOffset, idLength }: LongHeader,
+): InitialFields | undefined {
+  const sourceLengthAt = idOffset + idLength
+  const sourceLength = bytes[sourceLengthAt]
+  if (sourceLength === undefined || sourceLength > connectionIdBytes) return undefined
+  const sourceEnd = sourceLengthAt + 1 + sourceLength
+  const lengthOfToken = readLength(bytes, sourceEnd)
+  if (lengthOfToken === undefined) return undefined
+  const tokenEnd = lengthOfToken.end + lengthOfToken.value
+  if (tokenEnd > bytes.length) return undefined
+  return {
+    destinationId: bytes.subarray(idOffset, sourceLengthAt),
+    sourceId: bytes.subarray(sourceLengthAt + 1, sourceEnd),
+    token: bytes.subarray(lengthOfToken.end, tokenEnd),
+  }
+}
+
+/** A variable-length integer of one or two bytes: no datagram holds a longer token. */
+function readLength(bytes: Uint8Array, at: number): { value: number; end: number } | undefined {
+  const [first, second] = bytes.subarray(at, at + 2)
+  if (first === undefined) return undefined
+  if (first < 0x40) return { value: first, end: at + 1 }
+  if (first >= 0x80 || second === undefined) return undefined
+  return { value: ((first & 0x3f) << 8) | second, end: at + 2 }
 }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { makeCertificates } from '../certificates.ts'
 import { readIdentity, startNode, type TestNode, type TestNodeOptions, until } from '../harness.ts'
 import { rawDial } from '../raw-client.ts'
+import { testSeal } from '../sealed.ts'
 
 const certificates = makeCertificates()
 const first = certificates.issue('spiffe://test/nodosum/shop/first')
@@ -70,7 +71,11 @@ describe('authentication', () => {
     const b = await start({ credentials: second })
     const accepted: Connection[] = []
     await b.transport.listen((connection) => accepted.push(connection))
-    const raw = await rawDial(b.address, { caPem: certificates.caPem, protocol: 'nodosum/1' })
+    const raw = await rawDial(b.address, {
+      caPem: certificates.caPem,
+      protocol: 'nodosum/1',
+      handshakes: testSeal(),
+    })
     await until('the acceptor refuses', () => b.transport.snapshot().counters.refusedIdentity === 1)
     await until('the dialer hears of it', () => raw.engine.peerError() !== null)
     expect(raw.engine.peerError()?.errorCode).toBe(0x100 + 116)

@@ -3,6 +3,7 @@ import { bindUdpPort } from '@nodosum/transport'
 import { describe, expect, it } from 'vitest'
 import { until } from '../harness.ts'
 import { rawDial } from '../raw-client.ts'
+import { testSeal } from '../sealed.ts'
 import { certificates, closers, codeOf, first, pairOf, second, start } from '../trusted-nodes.ts'
 
 describe('connecting', () => {
@@ -34,6 +35,7 @@ describe('accepting', () => {
         caPem: certificates.caPem,
         protocol: 'nodosum/1',
         isMute: true,
+        handshakes: testSeal(),
       })
       closers.push(() => raw.close())
     }

@@ -4,6 +4,7 @@ import { layerCodes } from '../../src/core/close-codes.ts'
 import { connect } from '../connected-pair.ts'
 import { type TestNode, until } from '../harness.ts'
 import { type RawClient, rawDial } from '../raw-client.ts'
+import { testSeal } from '../sealed.ts'
 import { closers, first, second, start } from '../trusted-nodes.ts'
 
 const dialerPings = 0
@@ -14,7 +15,11 @@ async function hostileDialer(): Promise<{ raw: RawClient; node: TestNode; victim
   const node = await start({ credentials: second, options: { closeTimeoutMs: 100 } })
   const accepted: Connection[] = []
   await node.transport.listen((connection) => accepted.push(connection))
-  const raw = await rawDial(node.address, { ...first, protocol: 'nodosum/1' })
+  const raw = await rawDial(node.address, {
+    ...first,
+    protocol: 'nodosum/1',
+    handshakes: testSeal(),
+  })
   closers.push(() => raw.close())
   await until('it is accepted', () => accepted.length === 1)
   return { raw, node, victim: accepted[0] as Connection }

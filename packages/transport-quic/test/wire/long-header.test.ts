@@ -4,6 +4,7 @@ import {
   connectionIdBytes,
   hasLongHeader,
   initialDatagramBytesMin,
+  readInitialFields,
   readLongHeader,
 } from '../../src/wire/long-header.ts'
 
@@ -86,5 +87,48 @@ describe('a long header', () => {
       }),
       { numRuns: 1_000 },
     )
+  })
+})
+
+describe('an Initial', () => {
+  const header = { idOffset: 6, idLength: 20, opens: true }
+
+  function initial(sourceId: Uint8Array, token: Uint8Array, tokenLength: Uint8Array): Buffer {
+    const source = Buffer.concat([Buffer.of(sourceId.length), sourceId])
+    return Buffer.concat([packet({ length: 0 }), source, tokenLength, token])
+  }
+
+  it('yields both ids and the token, however long that is', () => {
+    const lengths = fc.oneof(fc.integer({ min: 0, max: 70 }), fc.integer({ min: 0, max: 1_100 }))
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 20 }), lengths, (sourceId, length) => {
+        const token = Buffer.alloc(length, 7)
+        const prefix =
+          length < 0x40 ? Buffer.of(length) : Buffer.of(0x40 | (length >> 8), length & 0xff)
+        const fields = readInitialFields(initial(sourceId, token, prefix), header)
+        expect(fields?.destinationId).toHaveLength(20)
+        expect([...(fields?.sourceId ?? [])]).toEqual([...sourceId])
+        expect(fields?.token).toHaveLength(length)
+      }),
+    )
+  })
+
+  it('that is cut off, or says more than it holds, is not read', () => {
+    const whole = initial(new Uint8Array(20), Buffer.alloc(30), Buffer.of(30))
+    expect(readInitialFields(whole, header)?.token).toHaveLength(30)
+    for (let length = 0; length < whole.length; length += 1) {
+      expect(readInitialFields(whole.subarray(0, length), header), String(length)).toBeUndefined()
+    }
+    const refused = [
+      initial(new Uint8Array(21), Buffer.alloc(0), Buffer.of(0)),
+      initial(new Uint8Array(20), Buffer.alloc(30), Buffer.of(31)),
+      initial(new Uint8Array(20), Buffer.alloc(30), Buffer.of(0x40, 31)),
+      // Four and eight bytes of length: no datagram holds so long a token.
+      initial(new Uint8Array(20), Buffer.alloc(30), Buffer.of(0x80, 0, 0, 30)),
+      initial(new Uint8Array(20), Buffer.alloc(30), Buffer.of(0xc0, 0, 0, 0, 0, 0, 0, 30)),
+    ]
+    for (const [index, bytes] of refused.entries()) {
+      expect(readInitialFields(bytes, header), String(index)).toBeUndefined()
+    }
   })
 })

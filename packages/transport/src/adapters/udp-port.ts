@@ -1,8 +1,9 @@
-/** One UDP socket for everything: gossip packets and QUIC packets share it, told apart by a bit. */
+/** One UDP socket for everything: gossip and QUIC share it, told apart by the first byte. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '../contract.ts'
+import { datagramKind } from '../core/datagram-kind.ts'
 import { listenFailed } from './listen-failed.ts'
 
 /** Counters of a port since it was bound; they only grow. */
@@ -13,7 +14,7 @@ export interface UdpPortStats {
   readonly sentBytes: number
   /** Datagrams the system refused to send; to the protocols above that is loss. */
   readonly sendErrors: number
-  /** Datagrams nobody wanted: empty, or of a kind without a handler. */
+  /** Datagrams nobody wanted: empty, of no known kind, or of a kind without a handler. */
   readonly ignoredPackets: number
 }
 
@@ -29,9 +30,12 @@ export interface UdpPort {
   send(bytes: Uint8Array, to: HostPort): void
   /** Datagrams handed to `send` whose bytes are still in use. */
   readonly sendsInFlight: number
-  /** Datagrams whose first byte has bit 0x40 set; the buffer belongs to the callee. */
+  /**
+   * Datagrams of QUIC, in the clear or sealed (`datagramKind` handshake, short, long); the buffer
+   * belongs to the callee.
+   */
   onQuic: ((bytes: Buffer, from: HostPort) => void) | null
-  /** Every other datagram that is not empty; the buffer belongs to the callee. */
+  /** Packets of membership (`datagramKind` gossip); the buffer belongs to the callee. */
   onPacket: ((bytes: Uint8Array, from: HostPort) => void) | null
   stats(): UdpPortStats
   /** Resolves when the socket is gone; what was not yet sent is discarded. Idempotent. */
@@ -54,7 +58,6 @@ export interface UdpPortOptions {
 }
 
 const socketBufferBytesDefault = 4 * 1024 * 1024
-const quicBit = 0x40
 const mappedPrefix = '::ffff:'
 
 /**
@@ -186,8 +189,7 @@ class BoundUdpPort implements UdpPort {
   #receive(bytes: Buffer, info: RemoteInfo): void {
     this.#receivedPackets += 1
     this.#receivedBytes += bytes.length
-    const first = bytes[0]
-    const handle = first === undefined ? null : first & quicBit ? this.onQuic : this.onPacket
+    const handle = this.#handlerOf(bytes[0])
     if (handle === null) {
       this.#ignoredPackets += 1
       return
@@ -196,5 +198,11 @@ class BoundUdpPort implements UdpPort {
       ? info.address.slice(mappedPrefix.length)
       : info.address
     handle(bytes, { host, port: info.port })
+  }
+
+  #handlerOf(first: number | undefined): ((bytes: Buffer, from: HostPort) => void) | null {
+    const kind = first === undefined ? 'none' : datagramKind(first)
+    if (kind === 'none') return null
+    return kind === 'gossip' ? this.onPacket : this.onQuic
   }
 }

@@ -1,14 +1,25 @@
 /**
- * A sealed packet: version (1 byte), key id (4), boot id of the sender (16), counter (8, little-
- * endian), then what AES-256-GCM made of the content, then its tag (16).
+ * A sealed packet: kind (1 byte), key id (4), boot id of the sender (16), counter (8, little-
+ * endian), recipient (4), then what AES-256-GCM made of the content, then its tag (16).
  *
- * The version byte has bits 0x80 and 0x40 clear: on the shared UDP port that tells it from QUIC.
+ * The first byte tells what shares a UDP port apart: a QUIC packet has bit 0x40 set, sealed packets
+ * have not. Its high four bits say what was sealed, the low four the version of the layout.
  */
-export const gossipVersion = 0x01
+export const packetKinds = {
+  /** 0x01: a packet of the membership protocol. */
+  gossip: 0x01,
+  /** 0x11: a datagram with which a connection is set up, before it can protect its own. */
+  handshake: 0x11,
+} as const
+
+/** What packets are sealed for; each purpose has keys, counters and replay windows of its own. */
+export type SealPurpose = keyof typeof packetKinds
+
 export const keyIdOffset = 1
 export const bootIdOffset = 5
 export const counterOffset = 21
-export const headerBytes = 29
+export const recipientOffset = 29
+export const headerBytes = 33
 export const tagBytes = 16
 /** What sealing adds to the content. */
 export const sealOverheadBytes: number = headerBytes + tagBytes
@@ -27,6 +38,17 @@ export function writeCounter(packet: Uint8Array, counter: number): void {
   const view = new DataView(packet.buffer, packet.byteOffset + counterOffset, 8)
   view.setUint32(0, counter >>> 0, true)
   view.setUint32(4, Math.floor(counter / 4_294_967_296), true)
+}
+
+/** Whom a packet is for: four bytes of a digest of its name, or 0 for everybody. */
+export function readRecipient(packet: Uint8Array): number {
+  const view = new DataView(packet.buffer, packet.byteOffset + recipientOffset, 4)
+  return view.getUint32(0, true)
+}
+
+export function writeRecipient(packet: Uint8Array, recipient: number): void {
+  const view = new DataView(packet.buffer, packet.byteOffset + recipientOffset, 4)
+  view.setUint32(0, recipient, true)
 }
 
 /** The 12-byte nonce: the counter, then zeros. Unique because each boot has its own key. */

@@ -2,8 +2,14 @@ import { type BootId, newBootId, parseClusterName, seededRandom } from '@nodosum
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type GossipKey, generateGossipKey, parseGossipKey } from '../../src/adapters/gossip-key.ts'
-import { createGossipSeal, type GossipSeal } from '../../src/adapters/gossip-seal.ts'
-import { contentBytesMax, nonceOf, writeCounter } from '../../src/core/gossip-packet.ts'
+import { GossipKeyRing } from '../../src/adapters/gossip-key-ring.ts'
+import { createPacketSeal, type PacketSeal } from '../../src/adapters/packet-seal.ts'
+import {
+  contentBytesMax,
+  nonceOf,
+  type SealPurpose,
+  writeCounter,
+} from '../../src/core/sealed-packet.ts'
 import { errorOf } from '../errors.ts'
 
 const random = seededRandom('gossip seal')
@@ -13,14 +19,19 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
 interface SealPlan {
   readonly keys?: readonly GossipKey[]
+  readonly ring?: GossipKeyRing
+  readonly purpose?: SealPurpose
+  readonly name?: string
   readonly cluster?: string
   readonly bootId?: BootId
   readonly sendersMax?: number
 }
 const key = newKey()
-function sealer(plan: SealPlan = {}): GossipSeal {
-  return createGossipSeal({
-    keys: plan.keys ?? [key],
+function sealer(plan: SealPlan = {}): PacketSeal {
+  return createPacketSeal({
+    purpose: plan.purpose ?? 'gossip',
+    ring: plan.ring ?? new GossipKeyRing(plan.keys ?? [key]),
+    name: plan.name ?? 'shop-1',
     cluster: parseClusterName(plan.cluster ?? shop),
     bootId: plan.bootId ?? newBootId(random),
     sendersMax: plan.sendersMax,
@@ -32,6 +43,7 @@ const dropped = {
   unknownVersion: 0,
   unknownKey: 0,
   reflected: 0,
+  misdirected: 0,
   replayed: 0,
   forged: 0,
 }
@@ -41,16 +53,63 @@ describe('a sealed packet', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2_000 }), (content) => {
         const packet = sealer().seal(content)
-        expect(packet.length).toBe(content.length + 45)
+        expect(packet.length).toBe(content.length + 49)
         expect(Buffer.compare(sealer().open(packet) ?? Buffer.alloc(1), content)).toBe(0)
         expect(Buffer.compare(sealer().open(packet) ?? Buffer.alloc(1), content)).toBe(0)
       }),
     )
   })
 
-  it('begins with a byte that no QUIC packet begins with', () => {
-    const first = sealer().seal(text('x'))[0] ?? 0xff
-    expect(first & 0xc0).toBe(0)
+  it('begins with a byte for its purpose that no QUIC packet begins with', () => {
+    const first = (purpose: SealPurpose): number => sealer({ purpose }).seal(text('x'))[0] ?? 0xff
+    expect([first('gossip'), first('handshake')]).toEqual([0x01, 0x11])
+    expect((first('gossip') | first('handshake')) & 0xc0).toBe(0)
+  })
+
+  it('opens for its purpose only, also when its first byte is exchanged', () => {
+    const packet = sealer({ purpose: 'handshake' }).seal(text('x'))
+    const gossip = sealer()
+    expect(gossip.open(packet)).toBeUndefined()
+    expect(gossip.lastRefusal).toBe('unknownVersion')
+    packet[0] = 0x01
+    expect(gossip.open(packet)).toBeUndefined()
+    expect(gossip.lastRefusal).toBe('forged')
+  })
+
+  it('is encrypted under another key for each purpose of one boot', () => {
+    const bootId = newBootId(random)
+    const body = (purpose: SealPurpose): string =>
+      Buffer.from(sealer({ purpose, bootId }).seal(new Uint8Array(64)).subarray(33, -16)).toString(
+        'hex',
+      )
+    expect(body('gossip')).not.toBe(body('handshake'))
+  })
+
+  it('that names its recipient opens there and nowhere else', () => {
+    const sender = sealer()
+    const bootId = newBootId(random)
+    for (const recipient of ['shop-7', bootId]) {
+      const packet = sender.seal(text('for one'), recipient)
+      const other = sealer({ name: 'shop-8' })
+      expect(other.open(packet)).toBeUndefined()
+      expect(other.counters.misdirected).toBe(1)
+      // A thief who takes the name off does not get it open either.
+      expect(other.open(Uint8Array.from(packet).fill(0, 29, 33))).toBeUndefined()
+      expect(other.lastRefusal).toBe('forged')
+      expect(sealer({ name: 'shop-7', bootId }).open(packet)).toEqual(Buffer.from('for one'))
+    }
+  })
+
+  it('tells whom it came from, so that the reply can be for that boot alone', () => {
+    const [asked, other] = [sealer({ name: 'a' }), sealer({ name: 'b' })]
+    const bootId = newBootId(random)
+    const asking = sealer({ name: 'c', bootId })
+    expect(asked.lastSender).toBeNull()
+    asked.open(asking.seal(text('who is there?')))
+    expect(asked.lastSender).toBe(bootId)
+    const reply = asked.seal(text('me'), asked.lastSender ?? undefined)
+    expect(other.open(reply)).toBeUndefined()
+    expect(asking.open(reply)).toBeDefined()
   })
 
   it('is refused after any change of any bit', () => {
@@ -62,8 +121,8 @@ describe('a sealed packet', () => {
       expect(receiver.open(changed)).toBeUndefined()
     }
     // The first packet's counter is 1, and one flip makes it 0, which counts as seen.
-    const early = { unknownVersion: 8, unknownKey: 32, replayed: 1 }
-    const forged = packet.length * 8 - 41
+    const early = { unknownVersion: 8, unknownKey: 32, misdirected: 32, replayed: 1 }
+    const forged = packet.length * 8 - 73
     expect(receiver.counters).toEqual({ sealed: 0, opened: 0, ...dropped, ...early, forged })
     expect(receiver.open(packet)).toBeDefined()
   })
@@ -74,7 +133,7 @@ describe('a sealed packet', () => {
     for (let length = 0; length < packet.length; length++) {
       expect(receiver.open(packet.subarray(0, length))).toBeUndefined()
     }
-    expect(receiver.counters.tooShort).toBe(45)
+    expect(receiver.counters.tooShort).toBe(49)
     expect(receiver.open(Uint8Array.of(...packet, 0))).toBeUndefined()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -88,7 +147,7 @@ describe('a sealed packet', () => {
     const sender = sealer()
     const [first, second] = [sender.seal(text('one')), sender.seal(text('two'))]
     const receiver = sealer()
-    for (const at of [1, 5, 21, 29, first.length - 16]) {
+    for (const at of [1, 5, 21, 29, 33, first.length - 16]) {
       const mixed = Uint8Array.of(...first.subarray(0, at), ...second.subarray(at))
       if (Buffer.compare(mixed, first) === 0 || Buffer.compare(mixed, second) === 0) continue
       expect(receiver.open(mixed)).toBeUndefined()
@@ -133,7 +192,7 @@ describe('a sealed packet', () => {
       nonces.add(Buffer.from(nonceOf(sender.seal(text('same')))).toString('hex'))
     }
     expect(nonces.size).toBe(5_000)
-    const counters = new Uint8Array(45)
+    const counters = new Uint8Array(49)
     const seen = new Set<string>()
     for (const counter of [1, 255, 256, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]) {
       writeCounter(counters, counter)
@@ -146,7 +205,7 @@ describe('a sealed packet', () => {
     const content = new Uint8Array(64)
     // Without the tag, which would differ by the boot id alone.
     const bodies = Array.from({ length: 100 }, () =>
-      Buffer.from(sealer().seal(content).subarray(29, -16)).toString('hex'),
+      Buffer.from(sealer().seal(content).subarray(33, -16)).toString('hex'),
     )
     expect(new Set(bodies).size).toBe(100)
   })
@@ -187,7 +246,7 @@ describe('a recorded packet', () => {
   it('does not become acceptable because a forged one with its counter came first', () => {
     const packet = sealer().seal(text('x'))
     const forged = Uint8Array.from(packet)
-    forged[44] = (forged[44] as number) ^ 1
+    forged[48] = (forged[48] as number) ^ 1
     const receiver = sealer()
     expect(receiver.open(forged)).toBeUndefined()
     expect(receiver.open(packet)).toBeDefined()
@@ -224,27 +283,49 @@ describe('a recorded packet', () => {
 describe('the keys', () => {
   it('are replaced in steps in which every node opens what every other seals', () => {
     const [old, next] = [newKey(), newKey()]
-    const steps = [[old], [old, next], [next, old], [next]]
-    for (let step = 1; step < steps.length; step++) {
-      const before = sealer({ keys: steps[step - 1] as GossipKey[] })
-      const after = sealer({ keys: steps[step] as GossipKey[] })
-      expect(after.open(before.seal(text('x'))), `step ${step}`).toBeDefined()
-      expect(before.open(after.seal(text('x'))), `step ${step}`).toBeDefined()
+    const rings = [new GossipKeyRing([old]), new GossipKeyRing([old])] as const
+    const [one, two] = rings.map((ring) => sealer({ ring })) as [PacketSeal, PacketSeal]
+    const steps = [
+      (ring: GossipKeyRing) => ring.install(next),
+      (ring: GossipKeyRing) => ring.use(next.id),
+      (ring: GossipKeyRing) => ring.remove(old.id),
+    ]
+    for (const step of steps) {
+      for (const ring of rings) {
+        step(ring)
+        expect(one.open(two.seal(text('x')))).toBeDefined()
+        expect(two.open(one.seal(text('x')))).toBeDefined()
+      }
     }
-    const late = sealer({ keys: [next] })
-    expect(late.open(sealer({ keys: [old] }).seal(text('x')))).toBeUndefined()
-    expect(late.counters.unknownKey).toBe(1)
+    expect(one.open(sealer({ keys: [old] }).seal(text('x')))).toBeUndefined()
+    expect(one.counters.unknownKey).toBe(1)
   })
 
-  it('seal with the first', () => {
+  it('seal with the one in use, from the next packet on', () => {
     const [first, second] = [newKey(), newKey()]
-    const packet = sealer({ keys: [first, second] }).seal(text('x'))
-    expect(Buffer.from(packet.subarray(1, 5)).toString('hex')).toBe(first.id)
+    const ring = new GossipKeyRing([first, second])
+    const sender = sealer({ ring })
+    const idOf = (packet: Uint8Array): string => Buffer.from(packet.subarray(1, 5)).toString('hex')
+    expect(idOf(sender.seal(text('x')))).toBe(first.id)
+    ring.use(second.id)
+    expect(idOf(sender.seal(text('x')))).toBe(second.id)
   })
 
-  it('are refused when there is none, too many, or one twice', async () => {
-    for (const keys of [[], [key, key], Array.from({ length: 9 }, newKey)]) {
-      expect((await errorOf(() => sealer({ keys }))).code).toBe('ERR_NODOSUM_CONFIG_INVALID')
-    }
+  it('that come into use again repeat no nonce, and let no recording in', () => {
+    const [first, second] = [newKey(), newKey()]
+    const ring = new GossipKeyRing([first, second])
+    const [sender, receiver] = [sealer({ ring }), sealer({ ring })]
+    const recorded = sender.seal(text('x'))
+    receiver.open(recorded)
+    ring.use(second.id)
+    ring.remove(first.id)
+    receiver.open(sender.seal(text('y')))
+    ring.install(first)
+    ring.use(first.id)
+    expect(receiver.open(recorded)).toBeUndefined()
+    expect(receiver.lastRefusal).toBe('replayed')
+    const again = sender.seal(text('x'))
+    expect(nonceOf(again)).not.toEqual(nonceOf(recorded))
+    expect(receiver.open(again)).toBeDefined()
   })
 })

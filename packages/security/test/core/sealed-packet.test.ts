@@ -2,13 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   counterOffset,
-  gossipVersion,
   headerBytes,
   hexOf,
   nonceOf,
+  packetKinds,
   readCounter,
+  readRecipient,
   writeCounter,
-} from '../../src/core/gossip-packet.ts'
+  writeRecipient,
+} from '../../src/core/sealed-packet.ts'
 
 const counters = fc.oneof(
   fc.maxSafeNat(),
@@ -23,6 +25,17 @@ describe('the header', () => {
         writeCounter(packet, counter)
         expect(readCounter(packet)).toBe(counter)
         expect(packet.subarray(0, counterOffset).every((byte) => byte === 0)).toBe(true)
+      }),
+    )
+  })
+
+  it('carries a recipient beside the counter', () => {
+    fc.assert(
+      fc.property(counters, fc.nat(0xffff_ffff), (counter, recipient) => {
+        const packet = new Uint8Array(headerBytes)
+        writeCounter(packet, counter)
+        writeRecipient(packet, recipient)
+        expect([readCounter(packet), readRecipient(packet)]).toEqual([counter, recipient])
       }),
     )
   })
@@ -48,7 +61,9 @@ describe('the header', () => {
   })
 
   it('is told from QUIC by its first byte', () => {
-    expect(gossipVersion & 0xc0).toBe(0)
+    const kinds = Object.values(packetKinds)
+    expect(new Set(kinds).size).toBe(kinds.length)
+    for (const kind of kinds) expect(kind & 0xc0).toBe(0)
   })
 
   it('shows bytes in hexadecimal, leading zeros included', () => {

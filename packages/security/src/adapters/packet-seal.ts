@@ -1,31 +1,40 @@
-import type { KeyObject } from 'node:crypto'
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto'
 import { type BootId, bootIdToBytes, type ClusterName, NodosumError } from '@nodosum/kernel'
 import {
   bootIdOffset,
   contentBytesMax,
   counterOffset,
-  gossipVersion,
   headerBytes,
   hexOf,
   keyIdOffset,
   nonceOf,
+  packetKinds,
   readCounter,
+  readRecipient,
+  type SealPurpose,
   sealOverheadBytes,
   tagBytes,
   writeCounter,
-} from '../core/gossip-packet.ts'
+  writeRecipient,
+} from '../core/sealed-packet.ts'
 import { type KnownSender, SenderMemory } from '../core/sender-memory.ts'
 import { securityOptions } from '../options.ts'
 import type { GossipKey } from './gossip-key.ts'
+import type { GossipKeyRing } from './gossip-key-ring.ts'
 
-/** Most keys at once; two are enough while a key is being replaced. */
-export const gossipKeysMax = 8
-
-export interface GossipSealOptions {
-  /** The first one seals, all open. 1 to 8. */
-  readonly keys: readonly GossipKey[]
+export interface PacketSealOptions {
+  readonly purpose: SealPurpose
+  readonly ring: GossipKeyRing
   readonly cluster: ClusterName
+  /** The seal opens what is for this name, its boot id, or everybody. Usually the node id. */
+  readonly name: string
   /** Of this start of this node, and never used for another: nonces repeat otherwise. */
   readonly bootId: BootId
   /** Senders whose seen packets are remembered; default `gossipSendersMax` of the options. */
@@ -33,17 +42,19 @@ export interface GossipSealOptions {
 }
 
 /** What happened to packets so far. Everything after `opened` counts packets that were dropped. */
-export interface GossipSealCounters {
+export interface PacketSealCounters {
   readonly sealed: number
   readonly opened: number
   /** Too short to be a sealed packet. */
   readonly tooShort: number
-  /** The first byte is no known version. */
+  /** The first byte is not that of this purpose in a version that is known. */
   readonly unknownVersion: number
   /** Sealed with a key that this node does not hold. */
   readonly unknownKey: number
   /** This node's own packet came back. */
   readonly reflected: number
+  /** Sealed for another node than this one. */
+  readonly misdirected: number
   /** The counter was seen before, or is more than 1,024 behind the newest. */
   readonly replayed: number
   /** Did not open: changed on its way, or made without the key, or for another cluster. */
@@ -51,99 +62,90 @@ export interface GossipSealCounters {
 }
 
 /** Why a packet was dropped: the name of the counter that counts it. */
-export type GossipRefusal = Exclude<keyof GossipSealCounters, 'sealed' | 'opened'>
+export type PacketRefusal = Exclude<keyof PacketSealCounters, 'sealed' | 'opened'>
 
-export interface GossipSeal {
+export interface PacketSeal {
   /**
-   * Seals up to 65,462 bytes; the packet is 45 bytes longer.
+   * Seals up to 65,458 bytes; the packet is 49 bytes longer.
    *
+   * @param recipient the name or boot id of the only node that opens it; without it, any does, and
+   *   one that did not get the packet opens a recording of it
    * @throws ERR_NODOSUM_MESSAGE_TOO_LARGE
    */
-  seal(bytes: Uint8Array): Uint8Array
+  seal(bytes: Uint8Array, recipient?: string): Uint8Array
   /** The content; undefined when the packet was dropped, and `lastRefusal` says why. */
   open(bytes: Uint8Array): Uint8Array | undefined
+  /** Boot id of the sender of the last packet that opened: replies are sealed for it. */
+  readonly lastSender: BootId | null
   /** Why `open` dropped the last packet that it dropped; null before there was one. */
-  readonly lastRefusal: GossipRefusal | null
-  readonly counters: GossipSealCounters
+  readonly lastRefusal: PacketRefusal | null
+  readonly counters: PacketSealCounters
 }
 
 /**
- * Seals gossip packets with AES-256-GCM. Every start of a node has its own key, derived from the
- * gossip key and its boot id, and counts its packets: so no nonce repeats, no packet opens twice,
- * and no packet of another cluster opens at all.
- *
- * @throws ERR_NODOSUM_CONFIG_INVALID without keys, with more than 8, or with the same key twice
+ * Seals packets with AES-256-GCM. Every start of a node has its own key for each purpose, derived
+ * from the gossip key in use and its boot id, and counts its packets: so no nonce repeats, no packet
+ * opens twice, and no packet of another cluster or purpose opens at all.
  */
-export function createGossipSeal(options: GossipSealOptions): GossipSeal {
-  return new AesGossipSeal(options)
+export function createPacketSeal(options: PacketSealOptions): PacketSeal {
+  return new AesPacketSeal(options)
 }
 
-class AesGossipSeal implements GossipSeal {
-  readonly counters: { -readonly [Name in keyof GossipSealCounters]: number } = {
+class AesPacketSeal implements PacketSeal {
+  readonly counters: { -readonly [Name in keyof PacketSealCounters]: number } = {
     sealed: 0,
     opened: 0,
     tooShort: 0,
     unknownVersion: 0,
     unknownKey: 0,
     reflected: 0,
+    misdirected: 0,
     replayed: 0,
     forged: 0,
   }
-  readonly #keys: ReadonlyMap<string, GossipKey>
+  lastSender: BootId | null = null
+  lastRefusal: PacketRefusal | null = null
+  readonly #ring: GossipKeyRing
+  readonly #kind: number
   readonly #info: Buffer
   readonly #cluster: Buffer
-  readonly #ownHeader: Uint8Array
-  readonly #ownBootId: string
-  readonly #ownKey: KeyObject
+  readonly #header = new Uint8Array(headerBytes)
+  readonly #bootId: string
+  readonly #recipients: ReadonlySet<number>
   readonly #senders: SenderMemory<KeyObject>
+  #own: { readonly from: GossipKey; readonly key: KeyObject } | null = null
   #counter = 0
-  #lastRefusal: GossipRefusal | null = null
 
-  constructor({ keys, cluster, bootId, sendersMax }: GossipSealOptions) {
-    const [first] = keys
-    this.#keys = new Map(keys.map((key) => [key.id, key]))
-    if (first === undefined || keys.length > gossipKeysMax || this.#keys.size < keys.length) {
-      const problem =
-        first === undefined
-          ? 'is empty'
-          : keys.length > gossipKeysMax
-            ? `has ${keys.length} keys`
-            : 'has the same key twice'
-      throw new NodosumError(
-        'ERR_NODOSUM_CONFIG_INVALID',
-        `gossipKeys ${problem}; give 1 to ${gossipKeysMax} different keys, the first one seals.`,
-      )
-    }
+  constructor({ purpose, ring, cluster, name, bootId, sendersMax }: PacketSealOptions) {
     const limits = securityOptions.parse(
       sendersMax === undefined ? {} : { gossipSendersMax: sendersMax },
     )
-    this.#senders = new SenderMemory(limits.gossipSendersMax)
+    this.#ring = ring
+    this.#kind = packetKinds[purpose]
+    this.#info = Buffer.from(`nodosum ${purpose} ${this.#kind & 0x0f} ${cluster}`)
     this.#cluster = Buffer.from(cluster)
-    this.#info = Buffer.from(`nodosum gossip ${gossipVersion} ${cluster}`)
-    this.#ownHeader = new Uint8Array(headerBytes)
-    this.#ownHeader[0] = gossipVersion
-    this.#ownHeader.set(Buffer.from(first.id, 'hex'), keyIdOffset)
-    this.#ownHeader.set(bootIdToBytes(bootId), bootIdOffset)
-    this.#ownBootId = bootId
-    this.#ownKey = this.#derive(first, this.#ownHeader)
+    this.#bootId = bootId
+    this.#recipients = new Set([0, recipientOf(name), recipientOf(bootId)])
+    this.#senders = new SenderMemory(limits.gossipSendersMax)
+    this.#header[0] = this.#kind
+    this.#header.set(bootIdToBytes(bootId), bootIdOffset)
   }
 
-  get lastRefusal(): GossipRefusal | null {
-    return this.#lastRefusal
-  }
-
-  seal(bytes: Uint8Array): Uint8Array {
+  seal(bytes: Uint8Array, recipient?: string): Uint8Array {
     if (bytes.length > contentBytesMax) {
       throw new NodosumError(
         'ERR_NODOSUM_MESSAGE_TOO_LARGE',
-        `A gossip packet carries at most ${contentBytesMax} bytes, got ${bytes.length}.`,
+        `A sealed packet carries at most ${contentBytesMax} bytes, got ${bytes.length}.`,
       )
     }
+    const key = this.#ownKey()
     const packet = new Uint8Array(bytes.length + sealOverheadBytes)
-    packet.set(this.#ownHeader)
+    packet.set(this.#header)
+    // One count for all keys: a key that is used again later goes on where it was left.
     this.#counter += 1
     writeCounter(packet, this.#counter)
-    const cipher = createCipheriv('aes-256-gcm', this.#ownKey, nonceOf(packet))
+    writeRecipient(packet, recipient === undefined ? 0 : recipientOf(recipient))
+    const cipher = createCipheriv('aes-256-gcm', key, nonceOf(packet))
     cipher.setAAD(this.#associated(packet))
     packet.set(cipher.update(bytes), headerBytes)
     cipher.final()
@@ -154,11 +156,12 @@ class AesGossipSeal implements GossipSeal {
 
   open(bytes: Uint8Array): Uint8Array | undefined {
     if (bytes.length < sealOverheadBytes) return this.#drop('tooShort')
-    if (bytes[0] !== gossipVersion) return this.#drop('unknownVersion')
-    const gossipKey = this.#keys.get(hexOf(bytes, keyIdOffset, bootIdOffset))
+    if (bytes[0] !== this.#kind) return this.#drop('unknownVersion')
+    const gossipKey = this.#ring.find(hexOf(bytes, keyIdOffset, bootIdOffset))
     if (gossipKey === undefined) return this.#drop('unknownKey')
-    const bootId = hexOf(bytes, bootIdOffset, counterOffset)
-    if (bootId === this.#ownBootId) return this.#drop('reflected')
+    const bootId = hexOf(bytes, bootIdOffset, counterOffset) as BootId
+    if (bootId === this.#bootId) return this.#drop('reflected')
+    if (!this.#recipients.has(readRecipient(bytes))) return this.#drop('misdirected')
     const counter = readCounter(bytes)
     if (counter === undefined) return this.#drop('forged')
     const sender = gossipKey.id + bootId
@@ -170,7 +173,17 @@ class AesGossipSeal implements GossipSeal {
     known.window.mark(counter)
     this.#senders.heard(sender, known)
     this.counters.opened += 1
+    this.lastSender = bootId
     return content
+  }
+
+  #ownKey(): KeyObject {
+    const from = this.#ring.inUse
+    if (this.#own?.from !== from) {
+      this.#header.set(Buffer.from(from.id, 'hex'), keyIdOffset)
+      this.#own = { from, key: this.#derive(from, this.#header) }
+    }
+    return this.#own.key
   }
 
   #stranger(sender: string, key: GossipKey, packet: Uint8Array): KnownSender<KeyObject> {
@@ -208,9 +221,14 @@ class AesGossipSeal implements GossipSeal {
     return associated
   }
 
-  #drop(reason: GossipRefusal): undefined {
+  #drop(reason: PacketRefusal): undefined {
     this.counters[reason] += 1
-    this.#lastRefusal = reason
+    this.lastRefusal = reason
     return undefined
   }
+}
+
+/** Never 0, which stands for everybody. */
+function recipientOf(name: string): number {
+  return createHash('sha256').update(name).digest().readUInt32LE(0) || 1
 }
