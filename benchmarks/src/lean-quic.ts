@@ -70,8 +70,10 @@ export class LeanEndpoint {
       // Without it every send goes through the resolver.
       lookup: (name, _options, callback) => callback(null, name, 4),
     })
+    // Without a resolver it may listen before `bind` returns.
+    const listening = once(socket, 'listening')
     socket.bind(0, host)
-    await once(socket, 'listening')
+    await listening
     const config = await configOf(directory, nodeId, packetBytes)
     return new LeanEndpoint(socket, config, packetBytes, onLane)
   }
