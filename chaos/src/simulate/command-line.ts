@@ -12,6 +12,8 @@ export type Command =
       readonly kind: 'gates'
       readonly seed: number
       readonly nodesMax: number
+      /** Only those of this scenario; null: all. */
+      readonly scenario: string | null
       readonly json: boolean
     }
   | {
@@ -41,7 +43,7 @@ export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [-
 
   --list           the scenarios
   --gates          measures every published figure that is to be beaten; minutes. --brief: with
-                   ${briefNodesMax} nodes at most, which says less
+                   ${briefNodesMax} nodes at most, which says less. --scenario: those of one only
   --planted-bugs   breaks the core in many ways, and shows that each is noticed; --brief: with
                    seeds that are known to notice it
   --scenario NAME  which one; its default number of nodes is in the list
@@ -68,7 +70,9 @@ export function parseCommandLine(args: readonly string[]): Command {
   }
   if (flags.gates) {
     const most = flags.brief ? briefNodesMax : nodesMax
-    return { kind: 'gates', seed: seeds.first, nodesMax: most, json: flags.json }
+    const only = flags.scenario === undefined ? null : scenarioOf(flags.scenario).name
+    const { json } = flags
+    return { kind: 'gates', seed: seeds.first, nodesMax: most, scenario: only, json }
   }
   const scenario = scenarioOf(flags.scenario)
   const nodes =

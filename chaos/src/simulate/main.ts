@@ -6,6 +6,7 @@ import { catchText, huntPlantedBugs } from './planted-bugs.ts'
 import { failureText, json, listText, resultText } from './report.ts'
 import { type Outcome, type RunResult, runScenario, stepsOf } from './run-scenario.ts'
 import { isRemovable } from './step.ts'
+import { whereText } from './where.ts'
 
 const exitCodes: Readonly<Record<Outcome, number>> = { ok: 0, violation: 1, liveness: 2, crash: 3 }
 const usageExitCode = 64
@@ -35,8 +36,9 @@ function printSteps({ scenario, nodes, seeds }: Extract<Command, { kind: 'run' }
 }
 
 function gates(command: Extract<Command, { kind: 'gates' }>): number {
-  const { seed, nodesMax, json: asJson } = command
-  const results = measureGates(seed, nodesMax, (result) => {
+  const { json: asJson } = command
+  if (!asJson) say(whereText())
+  const results = measureGates(command, (result) => {
     if (!asJson) say(resultText(result, 1))
   })
   say(asJson ? JSON.stringify(results) : `\n${gatesText(results)}`)

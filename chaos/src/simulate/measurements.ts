@@ -1,11 +1,13 @@
 import { percentile } from './percentile.ts'
 
-/** A crash and when each observer had declared it. */
+/** A crash and when each observer had noticed it. */
 interface Victim {
   readonly crashedAtMs: number
   readonly boot: number
   suspectedAtMs: number | null
   readonly latenciesMs: Map<string, number>
+  /** Who ran when it crashed, runs still, and has not noticed yet. */
+  readonly waiting: Set<string>
 }
 
 interface Traffic {
@@ -68,9 +70,26 @@ export class Measurements {
     this.#of(nowMs, host).receivedThisSecond += bytes
   }
 
-  crashed(nowMs: number, host: string, boot: number): void {
-    const latenciesMs = new Map<string, number>()
-    this.#victims.set(host, { crashedAtMs: nowMs, boot, suspectedAtMs: null, latenciesMs })
+  /** @param observers who should notice: everybody else that runs */
+  crashed(nowMs: number, host: string, boot: number, observers: readonly string[]): void {
+    this.#victims.set(host, {
+      crashedAtMs: nowMs,
+      boot,
+      suspectedAtMs: null,
+      latenciesMs: new Map(),
+      waiting: new Set(observers),
+    })
+  }
+
+  /** A process has ended, however: nobody waits for it to notice anything. */
+  ended(host: string): void {
+    for (const { waiting } of this.#victims.values()) waiting.delete(host)
+  }
+
+  /** Somebody knows a newer process of a node, and so that the old one is gone. */
+  replaced(nowMs: number, observer: string, subject: string, boot: number): void {
+    const victim = this.#victims.get(subject)
+    if (victim !== undefined && boot > victim.boot) this.#noticed(nowMs, victim, observer)
   }
 
   /** A fault touches these; only the first one counts. */
@@ -112,8 +131,7 @@ export class Measurements {
     if (removal !== undefined) removal.times += 1
     else hurt?.removals.set(observer, { firstMs: nowMs, times: 1 })
     const victim = this.#victims.get(subject)
-    if (victim === undefined || victim.boot !== boot || victim.latenciesMs.has(observer)) return
-    victim.latenciesMs.set(observer, nowMs - victim.crashedAtMs)
+    if (victim?.boot === boot) this.#noticed(nowMs, victim, observer)
   }
 
   /** A view with so many members was published. */
@@ -125,11 +143,16 @@ export class Measurements {
     this.#convergedMs ??= nowMs
   }
 
-  /** Every figure by its name; times in milliseconds, rates in bytes per second. */
+  /**
+   * Every figure by its name; times in milliseconds, rates in bytes per second. What never happened
+   * took infinitely long, which is null as JSON.
+   */
   metrics(nowMs: number): Record<string, number> {
     const everywhere = [...this.#victims.values()]
-      .filter(({ latenciesMs }) => latenciesMs.size > 0)
-      .map(({ latenciesMs }) => Math.max(...latenciesMs.values()))
+      .filter(({ latenciesMs, waiting }) => latenciesMs.size + waiting.size > 0)
+      .map(({ latenciesMs, waiting }) =>
+        waiting.size > 0 ? Number.POSITIVE_INFINITY : Math.max(...latenciesMs.values()),
+      )
     const firsts = [...this.#victims.values()]
       .filter(({ latenciesMs }) => latenciesMs.size > 0)
       .map(({ latenciesMs }) => Math.min(...latenciesMs.values()))
@@ -145,10 +168,10 @@ export class Measurements {
         ? {}
         : {
             crashes: this.#victims.size,
-            crashesUndetected: this.#victims.size - everywhere.length,
+            crashesUndetected: everywhere.filter((latencyMs) => !Number.isFinite(latencyMs)).length,
             ...(suspected.length > 0 && { suspectedFirstMeanMs: round(mean(suspected)) }),
+            ...(firsts.length > 0 && { detectedFirstP50Ms: round(percentile(firsts, 0.5)) }),
             ...(everywhere.length > 0 && {
-              detectedFirstP50Ms: round(percentile(firsts, 0.5)),
               detectedEverywhereP50Ms: round(percentile(everywhere, 0.5)),
               detectedEverywhereP99Ms: round(percentile(everywhere, 0.99)),
             }),
@@ -181,6 +204,12 @@ export class Measurements {
       hurtRemovedShare: round(this.#hurtRemoved),
       hurtRemovalsMost: times.reduce((a, b) => Math.max(a, b), 0),
       ...(!Number.isNaN(last) && { hurtRemovedEverywhereMs: round(last) }),
+    }
+  }
+
+  #noticed(nowMs: number, victim: Victim, observer: string): void {
+    if (victim.waiting.delete(observer)) {
+      victim.latenciesMs.set(observer, nowMs - victim.crashedAtMs)
     }
   }
 

@@ -68,6 +68,7 @@ export class MemberChecks {
     const now = { state: member.state, boot: known.boot, incarnation: incarnationOf(member) }
     const before = beliefs.believes(id, subject, now)
     this.#checkOrder(id, subject, before, now)
+    measurements.replaced(this.#nowMs, id, subject, known.boot)
     if (kind === 'suspect') {
       const isHealthy = this.#isAlive(subject, known.boot) && !this.#isTouched(subject)
       measurements.suspected(this.#nowMs, subject, known.boot, isHealthy)

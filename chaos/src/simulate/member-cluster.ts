@@ -220,8 +220,19 @@ export class MemberCluster implements MemberNodeEvents {
     this.#nodeOn.delete(host.name)
     this.#unformed.delete(node.id)
     this.beliefs.ended(node.id)
+    this.measurements.ended(node.id)
     if (node.core.self.state === 'left') return
-    this.measurements.crashed(this.nowMs, node.id, node.process.boot)
+    const observers = this.#observersOf(node)
+    this.measurements.crashed(this.nowMs, node.id, node.process.boot, observers)
+  }
+
+  /** Who believed in a node when its process ended. */
+  #observersOf({ id, process }: MemberNode): string[] {
+    const isPresent = (observer: string): boolean => {
+      const { state, boot } = this.beliefs.of(observer, id)
+      return boot === process.boot && ['alive', 'suspect', 'draining'].includes(state)
+    }
+    return this.running.flatMap((node) => (node.id !== id && isPresent(node.id) ? [node.id] : []))
   }
 }
 

@@ -11,22 +11,22 @@ interface Hunt {
   readonly seed: number
 }
 
-/**
- * By the name of the bug. Those without a hunt change nothing that can be seen from outside, since
- * another rule stands behind them; tests of the core look at them.
- */
+/** By the name of the bug. */
 const hunts: Readonly<Record<string, Hunt>> = {
   'alive-resurrects': { scenario: 'short-pauses', nodes: 8, seed: 1 },
   'refutes-in-vain': { scenario: 'short-pauses', nodes: 8, seed: 1 },
   'no-suspicion': { scenario: 'short-pauses', nodes: 8, seed: 1 },
   'never-confirms': { scenario: 'dead-with-traffic', nodes: 8, seed: 1 },
+  'confirms-alone': { scenario: 'deaf-one', nodes: 8, seed: 1 },
+  'answers-for-others': { scenario: 'new-tenant', nodes: 6, seed: 1 },
+  'takes-poison': { scenario: 'poison', nodes: 3, seed: 1 },
   'no-helpers': { scenario: 'blackhole', nodes: 8, seed: 1 },
-  'tells-once': { scenario: 'loss-50', nodes: 8, seed: 1 },
+  'tells-once': { scenario: 'events', nodes: 8, seed: 1 },
   'accuses-after-a-pause': { scenario: 'pauses-in-turn', nodes: 8, seed: 1 },
   'mixes-clusters': { scenario: 'two-clusters', nodes: 8, seed: 1 },
   'returns-below': { scenario: 'quick-restart', nodes: 8, seed: 1 },
   'forgets-the-failed': { scenario: 'partition-heal', nodes: 8, seed: 2 },
-  'takes-old-metadata': { scenario: 'tags', nodes: 4, seed: 1 },
+  'takes-old-metadata': { scenario: 'tags', nodes: 4, seed: 2 },
   'hearsay-admission': { scenario: 'hearsay', nodes: 8, seed: 1 },
   'link-vetoes-all': { scenario: 'dead-with-traffic', nodes: 8, seed: 1 },
   'events-twice': { scenario: 'events', nodes: 8, seed: 1 },
@@ -52,12 +52,12 @@ const seedsMax = 1_000
 
 /** Looks for every planted bug; `brief` tries the seeds that are known to find them only. */
 export function huntPlantedBugs(isBrief: boolean, told: (one: Catch) => void): Catch[] {
-  return plantedBugs.flatMap((bug) => {
+  return plantedBugs.map((bug) => {
     const hunt = hunts[bug.name]
-    if (hunt === undefined) return []
+    if (hunt === undefined) throw new Error(`nobody looks for the planted bug '${bug.name}'`)
     const caught = isBrief ? look(bug, hunt, hunt.seed, hunt.seed) : look(bug, hunt, 1, seedsMax)
     told(caught)
-    return [caught]
+    return caught
   })
 }
 

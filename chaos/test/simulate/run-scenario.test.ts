@@ -65,6 +65,17 @@ describe('a cluster', () => {
     masters('mass-restart', 15, 5, 'crash')
     masters('quick-restart', 6, 5, 'crash')
     masters('long-pause', 6, 3, 'pause')
+    masters('away-alone', 10, 5, 'pause', 'partition')
+  })
+
+  it('notices crashes where every link loses half of its packets, with no false death', () => {
+    for (let seed = 1; seed <= 6; seed += 1) {
+      const { outcome, violations, metrics } = run('crash-loss-50', 60, seed)
+      expect([outcome, violations], `seed ${seed}`).toEqual(['ok', []])
+      expect(metrics.falseDeaths).toBe(0)
+      expect(metrics.crashesUndetected).toBe(0)
+      expect(metrics.detectedEverywhereP99Ms, `seed ${seed}`).toBeLessThan(15_000)
+    }
   })
 
   it('loses nobody to the loss of packets', () => {

@@ -1,6 +1,7 @@
 import type { BootId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { hashText } from '../src/core/hash.ts'
+import type { Packet } from '../src/wire/packet.ts'
 import { bootOf, recordOf, ScriptedPeers, stateOf } from './scripted-peers.ts'
 
 const others = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -90,6 +91,38 @@ describe('a suspicion', () => {
     expect(peers.core.counters.refutations).toBe(1)
   })
 
+  it('that was denied before is answered with the denial, which its sender has missed', () => {
+    const peers = new ScriptedPeers()
+    peers.join(...others)
+    const accused = stateOf('f', 'suspect', { accusers: [hashText('a')] })
+    peers.say('f', gossip, stateOf('f', 'alive', { counter: 1 }))
+    peers.say('a', gossip, accused)
+    const denial = stateOf('f', 'alive', { counter: 1 })
+    expect(peers.sentTo('a', 'repair').flatMap(({ statements }) => statements)).toEqual([denial])
+    // So does the accused one, of itself.
+    peers.say('b', gossip, stateOf('self', 'suspect', { accusers: [hashText('a')] }))
+    peers.clear()
+    peers.say('b', gossip, stateOf('self', 'suspect', { accusers: [hashText('a')] }))
+    expect(peers.sentTo('b', 'repair').flatMap(({ statements }) => statements)).toContainEqual(
+      expect.objectContaining({ nodeId: 'self', state: 'alive', counter: 1 }),
+    )
+  })
+
+  it('that lingers is looked at again, and others are asked what they know', () => {
+    const peers = new ScriptedPeers({ watchPeriodMs: 120_000, probePeriodMs: 60_000 })
+    peers.join(...others)
+    peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [hashText('a')] }))
+    peers.run(5_000, { answering: others })
+    const isAsked = ({ packet }: { packet: Packet }): boolean =>
+      packet.statements.some(({ kind, nodeId }) => kind === 'need' && nodeId === 'f')
+    peers.clear()
+    peers.run(500, { answering: ['a', 'b', 'c', 'd', 'e'], nacking: true })
+    expect(peers.sentTo('f', 'ping').length).toBeGreaterThan(0)
+    expect(peers.sent.filter(isAsked).length).toBeGreaterThanOrEqual(3)
+    peers.say('b', { kind: 'repair' }, recordOf('f', { counter: 1 }))
+    expect(peers.stateOf('f')).toBe('alive')
+  })
+
   it('with an incarnation that no node gets to is not believed', () => {
     const peers = new ScriptedPeers()
     peers.join(...others)
@@ -98,68 +131,6 @@ describe('a suspicion', () => {
     expect(peers.core.self.incarnation.counter).toBe(0)
     expect(peers.stateOf('f')).toBe('alive')
     expect(peers.core.counters.implausible).toBe(2)
-  })
-})
-
-describe('a probe', () => {
-  it('that gets no answer is repeated, then others are asked, then the member is accused', () => {
-    const peers = new ScriptedPeers()
-    peers.join('a', 'b', 'c', 'f')
-    peers.run(5_000, { answering: ['a', 'b', 'c'], nacking: true })
-    const direct = peers.sentTo('f', 'ping')
-    const asked = peers.sent.filter(({ packet }) => packet.body.kind === 'pingRequest')
-    expect(direct.length).toBeGreaterThanOrEqual(3)
-    expect(new Set(asked.map(({ to }) => to))).toEqual(new Set(['a', 'b', 'c']))
-    expect(['suspect', 'failed']).toContain(peers.stateOf('f'))
-  })
-
-  it.each([
-    { nacking: true, isHealthy: true },
-    { nacking: false, isHealthy: false },
-  ])('that fails says something of this node only if helpers are silent (%o)', (how) => {
-    const peers = new ScriptedPeers()
-    peers.join('a', 'b', 'c', 'f')
-    let worst = 0
-    for (let step = 0; step < 120; step += 1) {
-      peers.run(50, { answering: ['a', 'b', 'c'], nacking: how.nacking })
-      worst = Math.max(worst, peers.core.localHealth)
-    }
-    expect(worst === 0).toBe(how.isHealthy)
-  })
-
-  it('on behalf of another gets a nack before that one gives up, and the answer when it comes', () => {
-    const peers = new ScriptedPeers()
-    peers.join('a', 'f')
-    const request = { kind: 'pingRequest', probe: 77, target: 'f', host: 'f', port: 1 } as const
-    peers.say('a', request)
-    const [ping] = peers.sentTo('f', 'ping')
-    peers.run(399)
-    expect(peers.sentTo('a', 'nack')).toEqual([])
-    peers.run(2)
-    expect(peers.sentTo('a', 'nack').map(({ body }) => body)).toEqual([{ kind: 'nack', probe: 77 }])
-    const probe = ping?.body.kind === 'ping' ? ping.body.probe : 0
-    peers.say('f', { kind: 'ack', probe, root: 0, coordinate: null })
-    expect(peers.sentTo('a', 'indirectAck')[0]?.body).toMatchObject({ probe: 77, target: 'f' })
-  })
-
-  it('is answered only by whom it is for: an address can have a new tenant', () => {
-    const peers = new ScriptedPeers()
-    peers.join('a')
-    peers.say('a', { kind: 'ping', probe: 5, target: 'former', root: 0 })
-    expect(peers.sentTo('a', 'ack')).toEqual([])
-    peers.say('a', { kind: 'ping', probe: 6, target: 'self', root: 0 })
-    expect(peers.sentTo('a', 'ack')[0]?.body).toMatchObject({ probe: 6 })
-  })
-
-  it('is not ended by the answer of another process at the same address', () => {
-    const peers = new ScriptedPeers({ watchPeriodMs: 120_000 })
-    peers.join('a', 'f')
-    while (peers.sentTo('f', 'ping').length === 0) peers.run(50, { answering: ['a'] })
-    const ping = peers.sentTo('f', 'ping')[0]
-    const probe = ping?.body.kind === 'ping' ? ping.body.probe : 0
-    peers.say('a', { kind: 'ack', probe, root: 0, coordinate: null })
-    peers.run(1_050, { answering: ['a'] })
-    expect(peers.stateOf('f')).toBe('suspect')
   })
 })
 

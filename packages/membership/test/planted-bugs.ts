@@ -46,6 +46,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   }),
   bug('answers-for-others', 'A node answers pings for the former tenant of its address.', {
     isForThisNode: () => true,
+    isAnswerOf: () => true,
   }),
   bug('mixes-clusters', 'Packets of other clusters are taken as its own.', {
     isSameCluster: () => true,

@@ -120,6 +120,31 @@ export const deaf: Scenario = {
   },
 }
 
+export const deafOne: Scenario = {
+  name: 'deaf-one',
+  summary:
+    'One node hears nothing for a minute and accuses everybody, alone; it declares nobody dead.',
+  nodes: 20,
+  nodesMin: 5,
+  steps: ({ hosts, random }) => {
+    const victims = [random.pick(hosts) ?? 'n0']
+    const fault = {
+      kind: 'degrade',
+      hosts: victims,
+      direction: 'ingress',
+      quality: { loss: 1 },
+    } as const
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault, forMs: 60_000 },
+      { do: 'run', forMs: 60_000 },
+      // Each of the others declares the deaf one dead, once.
+      { do: 'expect', metric: 'falseDeaths', max: hosts.length - 1 },
+      ...healAndConverge(hosts, 15_000),
+    ]
+  },
+}
+
 export const flipFlop: Scenario = {
   name: 'flip-flop',
   summary:

@@ -61,6 +61,32 @@ export const longPause: Scenario = {
   },
 }
 
+export const awayAlone: Scenario = {
+  name: 'away-alone',
+  summary:
+    'A node stands still for up to 30 s, then another is cut off for so long; both are back at once.',
+  nodes: 20,
+  nodesMin: 5,
+  steps: ({ hosts, random }) => {
+    const [first = '', second = ''] = random.shuffle([...hosts])
+    const groups = [[second], hosts.filter((host) => host !== second)]
+    const pausedMs = random.integer(10_000, 30_000)
+    const cutMs = random.integer(10_000, 30_000)
+    // In clusters of fifty and more, half a quarantine tells who flaps from who was away once.
+    const withinMs = hosts.length < 50 ? 15_000 : 45_000
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault: { kind: 'pause', hosts: [first] }, forMs: pausedMs },
+      { do: 'run', forMs: pausedMs },
+      { do: 'await', until: { kind: 'converged' }, withinMs },
+      { do: 'run', forMs: 30_000 },
+      { do: 'fault', fault: { kind: 'partition', groups }, forMs: cutMs },
+      { do: 'run', forMs: cutMs },
+      ...healAndConverge(hosts, withinMs),
+    ]
+  },
+}
+
 export const drift: Scenario = {
   name: 'drift',
   summary: 'Clocks run up to 5 % fast or slow for ten minutes; nobody is declared dead.',
@@ -100,13 +126,14 @@ export const stalls: Scenario = {
 export const poison: Scenario = {
   name: 'poison',
   summary:
-    'A node stands still 12 s of every 12.5 s; its round trips say nothing about the network.',
+    'A node stands still for 12 s each time it has just sent a ping; it measures no round trip of 12 s.',
   nodes: 3,
   nodesMin: 3,
   options: { quarantineMs: 1_000, quarantineMaxMs: 5_000 },
   steps: ({ hosts, random }) => {
     const slow = random.pick(hosts) ?? 'n0'
-    const fault = { kind: 'stall', hosts: [slow], everyMs: 12_500, stalledMs: 12_000 } as const
+    // It probes a second after each stall, and the answer waits in its socket for the next one.
+    const fault = { kind: 'stall', hosts: [slow], everyMs: 13_003, stalledMs: 12_000 } as const
     return [
       ...startCluster(hosts),
       { do: 'fault', fault, forMs: null },

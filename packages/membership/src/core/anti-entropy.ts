@@ -59,7 +59,7 @@ export class AntiEntropy {
 
   /** What the other one's packet said of its whole view. */
   compare(nowMs: number, source: Source, root: number): void {
-    const { table, options } = this.#state
+    const { table, options, answers } = this.#state
     if (this.#revision !== table.revision) {
       this.#revision = table.revision
       this.#stableSinceMs = nowMs
@@ -67,7 +67,8 @@ export class AntiEntropy {
     if (root === table.digest.root) return this.#agreed(nowMs, source.nodeId)
     if (source.entry === undefined) return
     const isStable = nowMs - this.#stableSinceMs >= options.syncQuietMs
-    const isLongAgo = nowMs - this.#lastMs >= options.syncPeriodMs
+    // Where packets are lost views keep changing, and more of what is told is missed.
+    const isLongAgo = nowMs - this.#lastMs >= options.syncPeriodMs / answers.tries
     const isRecent = nowMs - this.#lastMs < options.syncQuietMs
     if ((isStable && !isRecent) || isLongAgo) this.#sendDigest(nowMs, source.entry)
   }
@@ -114,6 +115,15 @@ export class AntiEntropy {
         if (statement !== undefined) this.#difference(entry, statement, source)
         else if (!isGone(entry.state)) source.answer(entry.record)
       }
+    }
+  }
+
+  /** Asks some others what they know of a member. */
+  ask({ nodeId }: Entry): void {
+    const { table, outbox, options, answers } = this.#state
+    const need = { kind: 'need', nodeId, metadataAfter: null } as const
+    for (const peer of table.pick(this.#random, options.gossipFanout * answers.tries)) {
+      outbox.sendAll(peer, { kind: 'repair' }, [need], 1)
     }
   }
 

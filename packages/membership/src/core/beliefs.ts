@@ -82,6 +82,9 @@ export class Beliefs {
     } else if (this.#isNews(statement, entry)) {
       if (source.isRepair && state === 'failed') this.#contest(nowMs, entry, source)
       else this.#adopt(nowMs, entry, statement, accusers, source)
+    } else if (state === 'suspect' && this.#state.rules.supersedes(entry, statement)) {
+      // Who still accuses has missed the denial, and would let the suspicion run out.
+      source.answer(entry.stateStatement)
     }
     if (statement.metadataVersion > entry.metadata.version && source.isRepair) {
       source.ask(entry.nodeId, entry.metadata.version)

@@ -8,6 +8,7 @@ import { isGone } from './member.ts'
 import type { NodeState } from './node-state.ts'
 import { addressOf } from './outbox.ts'
 import { ProbeCycle } from './probe-cycle.ts'
+import type { Answering } from './rules.ts'
 import type { Source } from './source.ts'
 import type { Timer } from './timers.ts'
 
@@ -19,8 +20,9 @@ interface Probe {
   readonly sentMs: number
   /** Direct pings so far. */
   pings: number
-  /** Who was asked to probe as well, and how many of them said that they got no answer either. */
-  helpers: number
+  /** How many others were asked to probe as well; null before. */
+  helpers: number | null
+  /** How many of them said that they got no answer either. */
   nacks: number
   readonly timer: Timer
 }
@@ -33,7 +35,7 @@ const nackShare = 0.8
 /**
  * Finds out who does not answer. Three kinds of probes: one member in turn each period; the next
  * one on the ring each other period, which bounds the time to the first probe; and a suspect that
- * this node is to watch. Each pings up to three times, and asks others before it accuses.
+ * this node is to watch. Each pings several times, and asks others before it accuses.
  */
 export class FailureDetector {
   readonly coordinates: Coordinates
@@ -94,11 +96,13 @@ export class FailureDetector {
   acked(nowMs: number, source: Source, sequence: number, coordinate: Coordinate | null): void {
     const probe = this.#probes.get(sequence)
     if (probe === undefined) {
-      this.#helped.answered(sequence, source)
+      const isHelped = this.#helped.answered(sequence, source)
+      // Late, but it came through.
+      if (!isHelped) this.#state.answers.answered()
       return
     }
-    // Another process at the same address does not answer for a dead one.
-    if (source.nodeId !== probe.target.nodeId || source.bootTag !== probe.bootTag) return
+    if (isTrusted(probe.target)) this.#state.answers.answered()
+    if (!this.#isAnswer(probe, source)) return
     // Which of several pings it answers is not known (Karn): only a first one measures.
     if (probe.pings === 1 && coordinate !== null) {
       probe.target.coordinate = coordinate
@@ -110,7 +114,7 @@ export class FailureDetector {
 
   ackedIndirectly(sequence: number, target: string, bootTag: number): void {
     const probe = this.#probes.get(sequence)
-    if (probe === undefined || probe.target.nodeId !== target || probe.bootTag !== bootTag) return
+    if (probe === undefined || !this.#isAnswer(probe, { nodeId: target, bootTag })) return
     this.#succeed(probe)
   }
 
@@ -156,8 +160,9 @@ export class FailureDetector {
   }
 
   #probeNext(nowMs: number): void {
-    const { options, health, table, self } = this.#state
-    this.#watch.set(nowMs + options.watchPeriodMs * health.multiplier)
+    const { options, table, self } = this.#state
+    // Poor health does not stretch this: it bounds how long nobody looks at a member.
+    this.#watch.set(nowMs + options.watchPeriodMs)
     const [target] = table.ring.after(self, 1)
     if (target !== undefined) this.#probe(nowMs, target)
   }
@@ -173,7 +178,7 @@ export class FailureDetector {
       bootTag: target.bootTag,
       sentMs: nowMs,
       pings: 1,
-      helpers: 0,
+      helpers: null,
       nacks: 0,
       timer,
     }
@@ -181,31 +186,36 @@ export class FailureDetector {
     target.isProbed = true
     this.#state.counters.probes += 1
     this.#ping(target, sequence)
-    timer.set(nowMs + this.#timeoutMs() / 2)
+    timer.set(nowMs + this.#pingEveryMs())
   }
 
-  /** Half the timeout: once more. The timeout: ask others. Twice the timeout: accuse. */
+  /**
+   * Pings again each half of the shortest timeout; at this node's own timeout asks others too; at
+   * twice that accuses. So a node that doubts itself waits longer, and tries as much more often.
+   */
   #late(nowMs: number, sequence: number): void {
     const probe = this.#probes.get(sequence)
     if (probe === undefined) return
     const timeoutMs = this.#timeoutMs()
-    if (probe.pings < 3) {
-      probe.pings += 1
-      this.#ping(probe.target, sequence)
-      if (probe.pings === 3) this.#askOthers(probe)
-      probe.timer.set(nowMs + (probe.pings === 3 ? timeoutMs : timeoutMs / 2))
-      return
+    const failMs = probe.sentMs + 2 * timeoutMs
+    if (nowMs >= failMs) {
+      this.#end(probe)
+      return this.#fail(nowMs, probe)
     }
-    this.#end(probe)
-    this.#fail(nowMs, probe)
+    probe.pings += 1
+    this.#ping(probe.target, sequence)
+    if (probe.helpers === null && nowMs >= probe.sentMs + timeoutMs) this.#askOthers(probe)
+    probe.timer.set(Math.min(failMs, nowMs + this.#pingEveryMs()))
   }
 
   #fail(nowMs: number, { target, bootTag, helpers, nacks }: Probe): void {
     const { counters, health, rules, options } = this.#state
     counters.probesFailed += 1
-    health.probeFailed(helpers, Math.max(0, helpers - nacks))
     if (target.bootTag !== bootTag || isGone(target.state)) return
     const accusers = target.suspicion?.accusers.length ?? 0
+    const asked = helpers ?? 0
+    // Where others found the same it says nothing of this node.
+    if (accusers === 0) health.probeFailed(asked, Math.max(0, asked - nacks))
     if (rules.linkVetoes(nowMs - target.linkActiveMs, options.probePeriodMs, accusers)) {
       counters.vetoes += 1
       return
@@ -224,6 +234,7 @@ export class FailureDetector {
 
   #askOthers(probe: Probe): void {
     const { table, rules, options, outbox, random } = this.#state
+    probe.helpers = 0
     const address = addressOf(probe.target)
     if (address === undefined) return
     const isWitness = (entry: Entry): boolean => entry !== probe.target && entry.state === 'alive'
@@ -245,11 +256,16 @@ export class FailureDetector {
   /** A suspect hears of the suspicion with the ping, so that it can deny it at once. */
   #ping(target: Entry, sequence: number): void {
     const { outbox, table } = this.#state
-    const isTrusted = target.state === 'alive' || target.state === 'draining'
-    const buddy = isTrusted ? [] : [target.stateStatement]
+    const isWell = isTrusted(target)
+    if (isWell) this.#state.answers.sent()
+    const buddy = isWell ? [] : [target.stateStatement]
     const root = table.digest.root
     const body = { kind: 'ping', probe: sequence, target: target.nodeId, root } as const
     outbox.send(target, body, buddy)
+  }
+
+  #isAnswer({ target, bootTag }: Probe, answering: Answering): boolean {
+    return this.#state.rules.isAnswerOf({ nodeId: target.nodeId, bootTag }, answering)
   }
 
   #succeed(probe: Probe): void {
@@ -263,7 +279,17 @@ export class FailureDetector {
     this.#probes.delete(probe.sequence)
   }
 
+  /** Not stretched by poor health: more time is used for more tries. */
+  #pingEveryMs(): number {
+    return this.#state.options.probeTimeoutMs / 2
+  }
+
   #timeoutMs(): number {
     return this.#state.options.probeTimeoutMs * this.#state.health.multiplier
   }
+}
+
+/** Whether nothing is said against it. */
+function isTrusted({ state }: Entry): boolean {
+  return state === 'alive' || state === 'draining'
 }

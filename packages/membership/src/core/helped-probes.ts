@@ -44,15 +44,17 @@ export class HelpedProbes {
     return true
   }
 
-  /** Passes the answer on, if the right member gives it. */
-  answered(sequence: number, source: Source): void {
+  /** Passes the answer on, if the right member gives it; false when no such probe is known. */
+  answered(sequence: number, source: Source): boolean {
     const helped = this.#probes.get(sequence)
-    if (helped === undefined || helped.target !== source.nodeId) return
+    if (helped === undefined) return false
+    if (helped.target !== source.nodeId) return true
     helped.timer.cancel()
     this.#probes.delete(sequence)
     const { probe, target } = helped
     const { bootTag } = source
     this.#state.outbox.send(helped.to, { kind: 'indirectAck', probe, target, bootTag })
+    return true
   }
 
   #late(nowMs: number, sequence: number): void {

@@ -270,6 +270,10 @@ export class MembershipCore {
       this.#formation.consider(nowMs)
     }
     this.#beliefs.onSuspected = (nowMs, entry) => this.#detector.confirm(nowMs, entry)
+    this.#suspicions.onLingering = (nowMs, entry) => {
+      this.#detector.look(nowMs, entry)
+      this.#antiEntropy.ask(entry)
+    }
     this.#beliefs.onContested = (nowMs, entry) => this.#detector.look(nowMs, entry)
     this.#beliefs.onFlood = (nowMs) => this.#antiEntropy.hurry(nowMs)
     this.#beliefs.onRefused = (source, code, reason) => {

@@ -2,6 +2,7 @@ import type { Random } from '@nodosum/kernel'
 import type { MembershipOptions } from '../options.ts'
 import type { ProtocolRange } from '../wire/statement.ts'
 import { encodeStatement } from '../wire/statement-codec.ts'
+import { AnsweredPings } from './answered-pings.ts'
 import { type MembershipCounters, newCounters } from './counters.ts'
 import { Dissemination, type Priority } from './dissemination.ts'
 import type { Admission, Effect } from './effects.ts'
@@ -29,6 +30,7 @@ export class NodeState {
   readonly outbox: Outbox
   readonly timers: Timers = new Timers()
   readonly health: LocalHealth = new LocalHealth()
+  readonly answers: AnsweredPings = new AnsweredPings()
   readonly counters: MembershipCounters = newCounters()
   /** Randomness by purpose, so that one more draw in one leaves the others as they were. */
   readonly random: { readonly targets: Random; readonly jitter: Random }
@@ -58,7 +60,7 @@ export class NodeState {
       table: this.table,
       rules,
       counters: this.counters,
-      health: this.health,
+      answers: this.answers,
     })
     this.random = {
       targets: options.random.stream('targets'),

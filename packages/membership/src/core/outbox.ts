@@ -2,12 +2,12 @@ import type { NodeId } from '@nodosum/kernel'
 import type { PacketBody } from '../wire/packet.ts'
 import { PacketWriter } from '../wire/packet-codec.ts'
 import type { ProtocolRange, Statement } from '../wire/statement.ts'
+import type { AnsweredPings } from './answered-pings.ts'
 import type { MembershipCounters } from './counters.ts'
 import type { Dissemination } from './dissemination.ts'
 import type { Effect, PacketAddress } from './effects.ts'
 import type { Entry } from './entry.ts'
 import { hashText } from './hash.ts'
-import type { LocalHealth } from './local-health.ts'
 import type { MemberTable } from './member-table.ts'
 import type { ProtocolRules } from './rules.ts'
 
@@ -37,9 +37,6 @@ export type Recipient =
   | Entry
   | (PacketAddress & { readonly version?: number; readonly isStranger?: boolean })
 
-/** A node of poor local health tells everything up to so many times as often. */
-const repeatsMax = 3
-
 /** Makes packets: a body, what must be said with it, and as much news as fits. */
 export class Outbox {
   readonly effects: EffectQueue = new EffectQueue()
@@ -53,7 +50,7 @@ export class Outbox {
   readonly #table: MemberTable
   readonly #rules: ProtocolRules
   readonly #counters: MembershipCounters
-  readonly #health: LocalHealth
+  readonly #answers: AnsweredPings
 
   constructor(options: {
     cluster: string
@@ -63,9 +60,9 @@ export class Outbox {
     table: MemberTable
     rules: ProtocolRules
     counters: MembershipCounters
-    health: LocalHealth
+    answers: AnsweredPings
   }) {
-    this.#health = options.health
+    this.#answers = options.answers
     this.#clusterHigh = hashText(options.cluster)
     this.#clusterLow = hashText(options.cluster, 0x9e3779b9)
     this.#self = options.self
@@ -85,8 +82,7 @@ export class Outbox {
     this.#start(to, body)
     for (const statement of first) this.#writer.add(statement)
     // Who misses many answers also misses much of what is told, and others miss what it tells.
-    const repeats = Math.min(this.#health.multiplier, repeatsMax)
-    const limit = this.#rules.retransmits(this.#table.size) * repeats
+    const limit = this.#rules.retransmits(this.#table.size) * this.#answers.tries
     this.#news.take(limit, (statement) => this.#writer.add(statement))
     this.#finish(to)
   }

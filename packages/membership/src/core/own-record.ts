@@ -22,7 +22,7 @@ const rivalAnswersWithinMs = 1_500
 /** What follows from what another node says about this one. */
 export type Consequence =
   | 'nothing'
-  /** The other one does not know this process yet: it gets the record. */
+  /** The other one does not know this process yet, or has missed its denial: it gets the record. */
   | 'inform'
   /** Who that other process is must be asked. */
   | 'need'
@@ -77,8 +77,7 @@ export class OwnRecord {
     const bootTag = statement.kind === 'record' ? bootTagOf(statement.bootId) : statement.bootTag
     if (bootTag === self.bootTag) {
       if (statement.kind === 'record') this.#adopt(nowMs, statement.addresses)
-      this.#deny(nowMs, statement)
-      return 'nothing'
+      return this.#deny(nowMs, statement)
     }
     const { epoch, counter, state } = statement
     if (epoch < self.epoch) return 'inform'
@@ -154,20 +153,21 @@ export class OwnRecord {
     })
   }
 
-  /** Only what is at least as new as what this node says of itself needs a denial. */
-  #deny(nowMs: number, accused: RecordStatement | StateStatement): void {
+  /** Only what is at least as new as what this node says of itself needs a new denial. */
+  #deny(nowMs: number, accused: RecordStatement | StateStatement): Consequence {
     const { self, rules, counters, health } = this.#state
     const standing = { ...accused, bootTag: self.bootTag }
-    if (self.state === 'left' || accused.state === self.state) return
-    if (rules.supersedes(self, standing)) return
+    if (self.state === 'left' || accused.state === self.state) return 'nothing'
+    if (rules.supersedes(self, standing)) return 'inform'
     if (!rules.isPlausible(standing, self)) {
       counters.implausible += 1
-      return
+      return 'nothing'
     }
     counters.refutations += 1
     health.refuted()
     const counter = rules.refutationCounter(accused.counter, self.counter)
     this.say(nowMs, self.state, 'refutation', counter)
+    return 'inform'
   }
 
   #exceed(nowMs: number, known: number): void {

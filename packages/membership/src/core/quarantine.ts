@@ -46,13 +46,16 @@ const sameEventMs = 60_000
 const missedDenialsMax = 3
 /** Who is worse than this does not judge how restless others are. */
 const judgeScoreMax = 2
+/** Where more failed at the same time it is the network: their first return is free. */
+const aloneShareMax = 0.02
 /** Where more are restless it is the network that is ill, and nobody is held back for that. */
 const heldShareMax = 0.1
 
 /**
  * Holds back members that fail and return over and over, or that are suspected and deny it over
  * and over. The first return is free, unless it follows the failure within half a minute and at
- * most a tenth of the members failed with it: after a partition many return, or it lasted longer.
+ * most a fiftieth of the members failed with it: after a partition many return, or it lasted longer,
+ * and in a cluster of fewer than fifty one is many.
  * A member that is held back takes part in the protocol as ever and is only not shown, so nodes
  * with different memories of it still agree.
  */
@@ -149,7 +152,7 @@ export class Quarantine {
     const failedMs = this.#failures.get(entry) ?? Number.NEGATIVE_INFINITY
     if (nowMs - failedMs > quickReturnMs || judge.score > judgeScoreMax) return false
     this.#forgetFailures(nowMs)
-    return this.#failures.size + suspects <= judge.members * heldShareMax
+    return this.#failures.size + suspects <= judge.members * aloneShareMax
   }
 
   #forgetFailures(nowMs: number): void {

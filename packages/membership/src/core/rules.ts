@@ -9,6 +9,12 @@ export interface Standing {
   readonly state: MemberState
 }
 
+/** Which process of which node is asked, or answers. */
+export interface Answering {
+  readonly nodeId: string
+  readonly bootTag: number
+}
+
 /** A tick this late means that this process stood still. */
 const stallMs = 500
 /** No node restarts or refutes this often between two statements: such a jump is a lie. */
@@ -43,6 +49,7 @@ export interface ProtocolRules {
   helpers(asked: number): number
   isStall(latenessMs: number): boolean
   isForThisNode(target: string, self: string): boolean
+  isAnswerOf(target: Answering, answering: Answering): boolean
   isSameCluster(theirs: readonly [number, number], own: readonly [number, number]): boolean
   speaks(own: ProtocolRange, peer: ProtocolRange): number | null
   isMetadataNews(run: MetadataRun, known: number): boolean
@@ -98,6 +105,10 @@ export const protocolRules: ProtocolRules = {
 
   /** An address can have a new tenant, who must not answer for the old one. */
   isForThisNode: (target, self) => target === self,
+
+  /** Another process at the same address does not answer for a dead one. */
+  isAnswerOf: (target, answering) =>
+    target.nodeId === answering.nodeId && target.bootTag === answering.bootTag,
 
   isSameCluster: (theirs, own) => theirs[0] === own[0] && theirs[1] === own[1],
 

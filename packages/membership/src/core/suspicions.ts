@@ -1,21 +1,28 @@
 import type { Entry } from './entry.ts'
 import type { NodeState } from './node-state.ts'
 import { Suspicion } from './suspicion.ts'
+import type { Timer } from './timers.ts'
 
 /** So many confirmations weigh more than a node's doubt about itself. */
 const witnessesMin = 3
 /** Then its doubt stretches a suspicion this much at most. */
 const witnessedMultiplierMax = 2
+/** After this share of the least time a suspicion should have ended, wherever news arrives. */
+const lingersShare = 1.5
 
 /** All suspicions of this node: they begin, gain accusers, and end in silence or in a denial. */
 export class Suspicions {
   /** A suspicion was not denied in time. */
   onExpired: (nowMs: number, entry: Entry) => void = () => undefined
+  /** A suspicion lasts longer than others take to confirm or to deny it. */
+  onLingering: (nowMs: number, entry: Entry) => void = () => undefined
   readonly #state: NodeState
+  readonly #looks: Timer
   readonly #suspects = new Set<Entry>()
 
   constructor(state: NodeState) {
     this.#state = state
+    this.#looks = state.timers.create((nowMs) => this.#look(nowMs))
   }
 
   get size(): number {
@@ -27,6 +34,7 @@ export class Suspicions {
     const timer = this.#state.timers.create((atMs) => this.onExpired(atMs, entry))
     entry.suspicion = new Suspicion(nowMs, accusers, timer)
     this.#suspects.add(entry)
+    if (!this.#looks.isSet) this.#looks.set(nowMs + this.#lookEveryMs())
     this.#state.counters.suspicions += 1
     this.#arm(entry.suspicion)
   }
@@ -63,6 +71,19 @@ export class Suspicions {
     }
   }
 
+  /** Who missed the denial would let the suspicion run out; who missed the death waits for long. */
+  #look(nowMs: number): void {
+    const lingersMs = lingersShare * this.#state.options.suspicionMinMs
+    for (const entry of this.#suspects) {
+      if (nowMs - (entry.suspicion?.startedMs ?? nowMs) >= lingersMs) this.onLingering(nowMs, entry)
+    }
+    if (this.#suspects.size > 0) this.#looks.set(nowMs + this.#lookEveryMs())
+  }
+
+  #lookEveryMs(): number {
+    return this.#state.options.suspicionMinMs / 2
+  }
+
   #arm(suspicion: Suspicion): void {
     if (suspicion.isSettled) return suspicion.arm(this.#limits().minMs)
     const { rules, options, table } = this.#state
@@ -73,10 +94,11 @@ export class Suspicions {
     suspicion.arm(rules.suspicionMs(limits, Math.max(0, confirmations), needed))
   }
 
-  /** A node that doubts itself gives others more time. */
+  /** A node that doubts itself, or that is hard to reach, gives others more time. */
   #limits(multiplierMax = Number.POSITIVE_INFINITY): { minMs: number; maxMs: number } {
-    const { options, health } = this.#state
-    const minMs = options.suspicionMinMs * Math.min(health.multiplier, multiplierMax)
+    const { options, health, answers } = this.#state
+    const multiplier = Math.max(health.multiplier, answers.tries)
+    const minMs = options.suspicionMinMs * Math.min(multiplier, multiplierMax)
     return { minMs, maxMs: minMs * options.suspicionMaxMultiple }
   }
 }

@@ -1,6 +1,7 @@
 import { type BootId, type NodeId, seededRandom } from '@nodosum/kernel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { AnsweredPings } from '../../src/core/answered-pings.ts'
 import { Dissemination } from '../../src/core/dissemination.ts'
 import { Entry } from '../../src/core/entry.ts'
 import { changeKind, type MemberState } from '../../src/core/member.ts'
@@ -287,5 +288,33 @@ describe('timers', () => {
     timer.set(0)
     timers.run(1_000)
     expect(fired).toBe(1)
+  })
+})
+
+describe('answered pings', () => {
+  const after = (lost: number): AnsweredPings => {
+    const pings = new AnsweredPings()
+    const random = seededRandom('pings')
+    for (let count = 0; count < 500; count += 1) {
+      pings.sent()
+      if (random.float() >= lost) pings.answered()
+    }
+    return pings
+  }
+
+  it.each([
+    { lost: 0, tries: 1 },
+    { lost: 0.1, tries: 1 },
+    { lost: 0.5, tries: 2 },
+    { lost: 0.75, tries: 4 },
+    { lost: 1, tries: 4 },
+  ])('say how many packets one answer takes ($lost lost)', ({ lost, tries }) => {
+    expect(after(lost).tries).toBe(tries)
+  })
+
+  it('start well, and answers that come late or twice do not make it better than good', () => {
+    const pings = new AnsweredPings()
+    for (let count = 0; count < 100; count += 1) pings.answered()
+    expect(pings.share).toBe(1)
   })
 })

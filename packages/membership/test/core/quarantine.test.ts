@@ -27,9 +27,9 @@ describe('quarantine', () => {
 
   it.each([
     { what: 'alone and at once', afterMs: 15_000, failed: 1, suspects: 0, heldMs: 30_000 },
-    { what: 'with a tenth', afterMs: 15_000, failed: 10, suspects: 0, heldMs: 30_000 },
-    { what: 'with more than a tenth', afterMs: 15_000, failed: 11, suspects: 0, heldMs: 0 },
-    { what: 'while more are suspected', afterMs: 15_000, failed: 1, suspects: 10, heldMs: 0 },
+    { what: 'with a fiftieth', afterMs: 15_000, failed: 2, suspects: 0, heldMs: 30_000 },
+    { what: 'with more than a fiftieth', afterMs: 15_000, failed: 3, suspects: 0, heldMs: 0 },
+    { what: 'while more are suspected', afterMs: 15_000, failed: 1, suspects: 2, heldMs: 0 },
     { what: 'after long', afterMs: 30_001, failed: 1, suspects: 0, heldMs: 0 },
   ])('holds back a first return for $heldMs ms: $what', (given) => {
     const quarantine = new Quarantine(times)
@@ -43,7 +43,7 @@ describe('quarantine', () => {
 
   it.each([
     { what: 'a sick node', judge: { score: 3, members: 100 } },
-    { what: 'one of fewer than ten', judge: { score: 0, members: 9 } },
+    { what: 'one of fewer than fifty', judge: { score: 0, members: 49 } },
   ])('holds nobody back at a first return by the word of $what', ({ judge }) => {
     const quarantine = new Quarantine(times)
     const one = entry('a')
