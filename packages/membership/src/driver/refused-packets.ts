@@ -11,6 +11,9 @@ const warnAgainMs = 600_000
 /** Warnings about all sources together: whoever makes up addresses does not fill the log. */
 const warnings = { burst: 4, ratePerSecond: 0.1 }
 
+/** So many sources are named together when a node says why it is alone. */
+const namedMax = 3
+
 interface Source {
   readonly reason: PacketRefusal
   readonly warnedMs: number
@@ -24,7 +27,9 @@ export class RefusedPackets {
   readonly #cluster: string
   readonly #sources = new Map<string, Source>()
   readonly #bucket: TokenBucket
-  #last: string | null = null
+  #problem: string | null = null
+  /** Sources with that problem, the last one first. */
+  #named: readonly string[] = []
 
   constructor(options: { cluster: string; nowMs: number }) {
     this.#cluster = options.cluster
@@ -33,16 +38,18 @@ export class RefusedPackets {
 
   /** The last thing that such packets said about this node's configuration; null for nothing. */
   get last(): string | null {
-    return this.#last
+    return this.#problem === null ? null : `packets from ${this.#named.join(', ')} ${this.#problem}`
   }
 
   /** What to warn of, or null: once for each source, as long as it is remembered. */
   refused(nowMs: number, from: PacketAddress, reason: PacketRefusal | null): string | null {
-    const problem = reason === null ? null : this.#problem(reason)
+    const problem = reason === null ? null : this.#meaning(reason)
     if (reason === null || problem === null) return null
     const where = from.host.includes(':') ? `[${from.host}]` : from.host
     const source = `${where}:${from.port}`
-    this.#last = `packets from ${source} ${problem}`
+    const others = this.#problem === problem ? this.#named.filter((one) => one !== source) : []
+    this.#named = [source, ...others].slice(0, namedMax)
+    this.#problem = problem
     const known = this.#sources.get(source)
     if (known?.reason === reason && nowMs - known.warnedMs < warnAgainMs) return null
     if (!this.#bucket.tryTake(nowMs)) return null
@@ -50,11 +57,11 @@ export class RefusedPackets {
     this.#sources.set(source, { reason, warnedMs: nowMs })
     const [oldest] = this.#sources.keys()
     if (this.#sources.size > sourcesMax && oldest !== undefined) this.#sources.delete(oldest)
-    return this.#last
+    return `packets from ${source} ${problem}`
   }
 
   /** Repetitions, echoes and scraps say nothing about keys. */
-  #problem(reason: PacketRefusal): string | null {
+  #meaning(reason: PacketRefusal): string | null {
     switch (reason) {
       case 'unknownKey':
         return "do not open with this node's gossip keys: compare gossipKeys"
