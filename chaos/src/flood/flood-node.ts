@@ -4,6 +4,8 @@ import type { Answer, NodeState, Order } from './orders.ts'
 
 const [nodeId = '', directory = ''] = process.argv.slice(2)
 const echoesPerSecond = 100
+/** Whole milliseconds, and one that has begun. */
+const timerGrainMs = 2
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 
 const node = await createNode({
@@ -31,9 +33,9 @@ async function measure(to: string, ms: number): Promise<Answer> {
   for (let index = 0; index < count; index += 1) {
     const dueMs = startMs + (index * 1_000) / echoesPerSecond
     const earlyMs = dueMs - performance.now()
-    if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, earlyMs))
-    // Timers come up to a millisecond late; that is not the connection's time.
-    const askedMs = Math.max(dueMs, Math.min(performance.now(), dueMs + 1))
+    if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.ceil(earlyMs)))
+    // A timer that comes late by its own grain says nothing of the connection.
+    const askedMs = Math.min(performance.now(), dueMs + timerGrainMs)
     const work = echo.request(to, 'hello', { timeoutMs: 10_000 }).then(
       () => void latenciesMs.push(performance.now() - askedMs),
       () => {
