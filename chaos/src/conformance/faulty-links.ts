@@ -31,6 +31,8 @@ export interface LinkKind {
   readonly patienceMs: number
   /** What a clause allows for a handshake, if it is a second at most, is multiplied by this; default 1. */
   readonly connectTimeoutFactor?: number
+  /** How often a clause that needs a connection dials for it; default 1. */
+  readonly handshakesMax?: number
   /** Where it does less, or more side by side, than without faults. */
   readonly volumes?: Partial<ConformanceVolumes>
   /** Clauses, by name, that mean nothing on such a link, each with the reason. */
@@ -101,6 +103,7 @@ export function throughFaultyLinks(
       scheduler: inner.scheduler,
       timeScale: inner.timeScale,
       patienceMs: kind.patienceMs,
+      handshakesMax: kind.handshakesMax ?? 1,
       volumes: { ...inner.volumes, ...kind.volumes },
       exceptions: { ...inner.exceptions, ...kind.exceptions },
       start,

@@ -1,5 +1,5 @@
 import { isNodosumError, type NodosumError } from '@nodosum/kernel'
-import type { Connection, TransportLimits } from '../contract.ts'
+import type { CloseReason, Connection, TransportLimits } from '../contract.ts'
 import type {
   ConformanceHarness,
   ConformanceNode,
@@ -74,9 +74,29 @@ export class ClauseRun {
       limits: acceptorLimits,
     })
     const dialerNode = await this.start({ name: 'first', limits })
-    const dialer = await dialerNode.transport.connect(acceptorNode.address)
-    await this.until('the acceptor is handed the connection', () => accepted.length === 1)
+    const dialer = await this.#dial(dialerNode, acceptorNode, accepted)
     return { dialerNode, acceptorNode, dialer, acceptor: accepted[0] as Connection }
+  }
+
+  /** A connection that the acceptor has been handed, too. */
+  async #dial(
+    from: ConformanceNode,
+    to: ConformanceNode,
+    accepted: readonly Connection[],
+  ): Promise<Connection> {
+    const { handshakesMax = 1 } = this.harness
+    for (let handshakes = 1; ; handshakes += 1) {
+      let ended: CloseReason | null = null
+      const dialer = await from.transport.connect(to.address)
+      void dialer.closed.then((reason) => {
+        ended = reason
+      })
+      const isSettled = (): boolean => accepted.length === 1 || ended !== null
+      await this.until('the acceptor is handed the connection, or the dialer told', isSettled)
+      if (accepted.length === 1) return dialer
+      if (handshakes < handshakesMax) continue
+      throw new Error(`the dialer's connection ended: ${JSON.stringify(ended)}`)
+    }
   }
 
   /** Waits for a condition; rejects after the harness's patience, or `limitMs`. */

@@ -83,6 +83,12 @@ export interface ConformanceHarness {
   readonly timeScale: number
   /** How long to wait for what must happen, in milliseconds of `scheduler`; be generous. */
   readonly patienceMs: number
+  /**
+   * How often a clause that needs a connection dials for it; default 1. More where the network may
+   * lose so much of one handshake that it runs out of time. The dialer may have been established
+   * by then: it must be told, or the clause fails.
+   */
+  readonly handshakesMax?: number
   /** Where it differs from the defaults. */
   readonly volumes?: Partial<ConformanceVolumes>
   /**
