@@ -19,7 +19,7 @@ import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
 import { createGossipSeal, type GossipSeal } from '@nodosum/security'
-import { type Session, SessionTable } from '@nodosum/streams'
+import { type Carriage, type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
@@ -105,6 +105,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       }
     },
     scheduler,
+    random,
     logger,
     options: config.layers.streams,
   })
@@ -178,15 +179,21 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   undo.add(() => messaging.close())
 
   sessions.onSession = (session) => {
-    trust.forget(session.peer)
     messaging.attach(session)
-    pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+  }
+  sessions.onAttached = (session) => {
+    trust.forget(session.peer)
+    const { carriage } = session
+    if (carriage === null) return
+    pool.takeIntoUse(carriage.connection, useOf(session, carriage, sessions, open))
   }
   membership.onChange(({ kind, member }) => {
     directory.changed()
     if (kind === 'restarted' || kind === 'failed' || kind === 'left') trust.forget(member.nodeId)
-    // The verdict ends no session, but it is reason to ask for a sign of life.
+    // The verdict ends no session that has a connection, but it is reason to ask for a sign of life.
     if (kind === 'failed') pool.probe(member.nodeId)
+    const hasGone = member.state === 'failed' || member.state === 'left'
+    sessions.peerFailed(member.nodeId, hasGone)
     if (kind === 'joined' || kind === 'restarted') {
       // Dials that the process before did not answer say nothing of this one.
       pool.forget(member.nodeId)
@@ -229,26 +236,28 @@ function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
   return { find: async () => ({ addresses: [], detail: 'no discovery is configured' }) }
 }
 
-/** What a session says to the pool about the connection that carries it. */
+/** What a session says to the pool about a connection that carries it, or did. */
 function useOf(
   session: Session,
+  carriage: Carriage,
   sessions: SessionTable,
   open: (peer: NodeId) => void,
 ): ConnectionUse {
+  const isCarrying = (): boolean => session.carriage === carriage
   return {
     peer: session.peer,
-    activity: () => session.activity,
-    isIdle: () => session.isIdle,
-    // The peer's handlers never pause the control lane.
+    activity: () => (isCarrying() ? session.activity : 0),
+    isIdle: () => !isCarrying() || session.isIdle,
+    // The session's own credit sees to it that the peer takes all of them at any time.
     owed: () => ({
-      waitingBytes: session.control.bufferedBytes,
-      movedBytes: session.control.movedBytes,
+      waitingBytes: isCarrying() ? carriage.waitingBytes : 0,
+      movedBytes: carriage.movedBytes,
     }),
-    retire: () => session.retire(),
+    retire: async () => session.retire(carriage),
     abandon: (error) => {
-      session.end(error)
+      session.abandon(carriage, error)
       open(session.peer)
     },
-    moveTo: (connection, options) => sessions.moveTo(session, connection, options),
+    moveTo: (connection) => sessions.moveTo(session, connection),
   }
 }

@@ -275,11 +275,7 @@ describe('reloaded certificates', () => {
         identity: { certificateFile, keyFile, caFile },
         gossipKeys,
         transport,
-        // Patience, so that a busy machine finds both ends at rest, too.
-        layers: {
-          pool: { sweepMs: 20, replaceRetryMs: 20, replaceWithinMs: 600_000 },
-          streams: { retireWaitMs: 1_000 },
-        },
+        layers: { pool: { sweepMs: 20, replaceRetryMs: 20 } },
       })
     }
     const a = await start('a', [])
