@@ -30,8 +30,6 @@ export interface SessionRules {
   reportsUnknown(from: number, to: number): boolean
   /** Which of two connections of the same session stays. */
   choose(current: Attachment, candidate: Attachment): 'current' | 'new'
-  /** Whether the HELLO of a peer's process continues a session. */
-  isSameProcess(sessionBootId: string, helloBootId: string): boolean
   /** When a session without a connection ends, null for not yet known. */
   endsAt(detachedMs: number, failedMs: number | null, times: RetentionTimes): number | null
 }
@@ -68,8 +66,6 @@ export const sessionRules: SessionRules = {
   reportsUnknown: (from, to) => from <= to,
 
   choose: chooseAttachment,
-
-  isSameProcess: (sessionBootId, helloBootId) => sessionBootId === helloBootId,
 
   /** Hearsay shortens the wait of a session that has no connection; it ends none that has. */
   endsAt(detachedMs, failedMs, { afterFailureMs, mostMs }) {

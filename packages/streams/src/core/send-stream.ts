@@ -132,9 +132,10 @@ export class SendStream {
     this.#number += 1
     if (!this.isListed) this.#wake(this)
     if (bodyLength > frameBodyBytesMax) return this.#startLarge(type, flags, bodyLength)
-    const sequence = ++this.#sequence
+    const sequence = this.#sequence + 1
     const need = frameHeaderLength(this.stream, sequence) + bodyLength
     if (this.#at + need > this.#buffer.length) this.#roll(need)
+    this.#sequence = sequence
     const offset = this.#at
     this.#at += need
     this.#lastFrameAt = offset

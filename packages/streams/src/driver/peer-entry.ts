@@ -83,11 +83,10 @@ export function verdictOn(
 ): Reject | Welcome {
   const candidate = { attachment: hello.attachment, dialer: hello.nodeId }
   const { session, greeting } = entry
-  const known =
-    session !== null && rules.isSameProcess(session.peerBootId, hello.bootId) ? session : null
+  const known = session?.peerBootId === hello.bootId ? session : null
   const rivals: Attachment[] = known?.carriage == null ? [] : [known.carriage]
   const dialedBootId = entry.rumouredBootId ?? entry.bootId
-  const isDialed = dialedBootId === null || rules.isSameProcess(dialedBootId, hello.bootId)
+  const isDialed = dialedBootId === null || dialedBootId === hello.bootId
   if (greeting !== null && isDialed) rivals.push(greeting)
   if (!rivals.every((rival) => rules.choose(rival, candidate) === 'new')) {
     const message = 'another connection of the same two nodes was kept'

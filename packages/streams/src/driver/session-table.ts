@@ -295,7 +295,7 @@ export class SessionTable {
     const { session: previous } = entry
     entry.rumouredBootId = null
     entry.attachment = Math.max(entry.attachment, established.attachment)
-    const isSame = previous !== null && this.#rules.isSameProcess(previous.peerBootId, peer.bootId)
+    const isSame = previous !== null && previous.peerBootId === peer.bootId
     if (isSame && previous.carriage !== null) {
       if (this.#rules.choose(previous.carriage, established) === 'current') {
         void connection.close({ reason: duplicateCode })
