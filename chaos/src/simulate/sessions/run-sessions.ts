@@ -146,7 +146,7 @@ class SessionRun {
     while (!isDone && this.checks.violations.length === 0) {
       let fired = 0
       this.scheduler.runUntil(() => fired++ > 0, untilMs - this.scheduler.nowMs() + 1)
-      for (let turn = 0; turn < 6; turn++) await null
+      for (let turn = 0; turn < 6; turn++) await Promise.resolve()
     }
   }
 
