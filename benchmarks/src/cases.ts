@@ -50,6 +50,17 @@ export const cases: readonly Case[] = [
     unit: 'req/s',
     work: request(100_000, 64),
   },
+  { name: 'h2-oneway', subject: 'h2', isPeer: false, unit: 'msg/s', work: oneway(1_000_000) },
+  { name: 'h2-request-1', subject: 'h2', isPeer: false, unit: 'ms', work: request(5_000, 1) },
+  {
+    name: 'h2-request-64',
+    subject: 'h2',
+    isPeer: false,
+    unit: 'req/s',
+    work: request(100_000, 64),
+  },
+  ...onewayCases('streams-quic'),
+  ...onewayCases('streams-h2'),
   ...onewayCases('transport-h2'),
   {
     name: 'transport-h2-connections',
@@ -86,6 +97,9 @@ export const cases: readonly Case[] = [
 /** Pairs of cases whose medians are compared: the first should be larger. */
 export const ratios: readonly (readonly [string, string])[] = [
   ['quic-oneway', 'shipped-quic-oneway'],
+  ['h2-oneway', 'limit-h2-oneway'],
+  ['streams-h2-oneway', 'limit-h2-oneway'],
+  ['streams-h2-oneway-64k', 'limit-h2-oneway-64k'],
   ['transport-h2-oneway', 'limit-h2-oneway'],
   ['transport-h2-oneway-64k', 'limit-h2-oneway-64k'],
   ['transport-h2-oneway', 'limit-tls-oneway'],

@@ -112,6 +112,9 @@ class SessionRun {
     this.#heal()
     await this.#run(settleMs)
     for (const node of this.#nodes.values()) if (!node.isDead) node.checkSettled()
+    if ((this.faults.replace ?? 0) > 20 && this.checks.replaced === 0) {
+      this.checks.violated('a connection can be replaced', 'none of them was')
+    }
     if (this.checks.violations.length > 0) return
     const closing = [...this.#nodes.values()].filter(({ isDead }) => !isDead)
     for (const { name } of closing) this.#touched.add(name)

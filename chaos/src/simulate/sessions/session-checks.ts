@@ -49,6 +49,8 @@ export class SessionChecks {
   readonly violations: SessionViolation[] = []
   received = 0
   unknown = 0
+  /** How often a session went on over a connection that was dialed to replace another. */
+  replaced = 0
   readonly #nowMs: () => number
   readonly #accounts = new Map<string, Account>()
 

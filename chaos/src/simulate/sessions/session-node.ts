@@ -134,7 +134,8 @@ export class SessionNode {
     try {
       const connection = await this.transport.connect(this.#world.addressOf(to))
       const isTaken = await this.table.moveTo(session, connection)
-      if (!isTaken) await connection.close({ reason: 'not needed' })
+      if (isTaken) this.#world.checks.replaced += 1
+      else await connection.close({ reason: 'not needed' })
     } catch {
       // The path is broken: the session goes on over what it has.
     }

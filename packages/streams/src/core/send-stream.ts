@@ -182,7 +182,8 @@ export class SendStream {
   #moved(creditLimit: number): void {
     if (creditLimit > this.#limit) this.#limit = creditLimit
     if (!this.isListed && this.waitingBytes > 0) this.#wake(this)
-    if (!this.#isStarved || this.bufferedBytes * 2 > this.#bufferBytesMax) return
+    // Soon rather than late, so that writing and sending overlap.
+    if (!this.#isStarved || this.bufferedBytes * 8 > this.#bufferBytesMax * 7) return
     this.#isStarved = false
     this.onRoom?.()
   }

@@ -49,12 +49,11 @@ export class Redialer {
   }
 
   #dial(session: Session, entry: PeerEntry): void {
-    const isWanted = (): boolean => entry.session === session && session.carriage === null
-    if (!isWanted()) return
+    if (entry.session !== session || !session.needsConnection) return
+    // When it fails, the table asks again.
     this.#ensure(session.peer).catch((error: unknown) => {
       const fields = { event: 'session.redial_failed', peer_id: session.peer, err: error }
       this.#logger.debug(fields, `no connection to ${session.peer} yet`)
-      if (isWanted()) this.schedule(session, entry)
     })
   }
 }

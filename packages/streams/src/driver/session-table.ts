@@ -1,6 +1,5 @@
 import {
   type BootId,
-  BoundedMap,
   type Logger,
   type NodeId,
   NodosumError,
@@ -22,11 +21,10 @@ import {
   type Self,
 } from './handshake.ts'
 import { localSession } from './local-session.ts'
+import { PeerEntries } from './peer-entries.ts'
 import {
   attachedSession,
   currentSession,
-  isAtRest,
-  newPeerEntry,
   offerTo,
   type PeerEntry,
   verdictOn,
@@ -50,7 +48,7 @@ export class SessionTable {
   readonly #rules: SessionRules
   readonly #parts: SessionParts
   readonly #redialer: Redialer
-  readonly #peers: BoundedMap<NodeId, PeerEntry>
+  readonly #peers: PeerEntries
   #local: Session | null = null
   #closed = false
 
@@ -73,7 +71,7 @@ export class SessionTable {
     this.#logger = options.logger
     this.#options = options.options
     this.#rules = rules
-    this.#peers = new BoundedMap(options.options.sessionsMax)
+    this.#peers = new PeerEntries(options.options.sessionsMax)
     const turn = new EndOfTurn(options.scheduler)
     const allocate = (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes)
     this.#parts = {
@@ -139,7 +137,7 @@ export class SessionTable {
       return local === null ? Promise.reject(shutDown()) : Promise.resolve(local)
     }
     if (this.#closed) return Promise.reject(shutDown())
-    const entry = this.#entry(peer)
+    const entry = this.#peers.take(peer)
     if (entry === null) return Promise.reject(tooManySessions(this.#options.sessionsMax))
     const present = attachedSession(entry)
     if (present !== null) return Promise.resolve(present)
@@ -172,9 +170,9 @@ export class SessionTable {
   /** Takes a connection that the transport accepted. */
   accept(connection: Connection): void {
     if (this.#closed) return void connection.close({ reason: 'shutting down' })
-    let judged: PeerEntry | null = null
+    let judged: { readonly peer: NodeId; readonly entry: PeerEntry } | null = null
     const judge = (hello: Hello) => {
-      const entry = this.#entry(hello.nodeId)
+      const entry = this.#peers.take(hello.nodeId)
       if (entry === null) {
         const problem = tooManySessions(this.#options.sessionsMax)
         return { code: problem.code, message: problem.message, attachment: 0 }
@@ -182,23 +180,27 @@ export class SessionTable {
       const { uri } = connection.peer
       const verdict = verdictOn(hello, uri, entry, this.#rules, this.#newId)
       if (!('code' in verdict)) {
-        judged = entry
+        judged = { peer: hello.nodeId, entry }
         entry.answering = true
       }
       return verdict
     }
     answer({ ...this.#handshake(connection), judge })
+      .finally(() => {
+        if (judged !== null) judged.entry.answering = false
+      })
       .then((established) => {
-        if (judged !== null) judged.answering = false
         if (established !== null) this.#adopt(established)
       })
       .catch((error: unknown) => {
-        if (judged !== null) judged.answering = false
         const { host, port } = connection.remote
         this.#logger.warn(
           { event: 'session.refused', remote: `${host}:${port}`, err: error },
           'a connection did not become a session',
         )
+      })
+      .finally(() => {
+        if (judged !== null) this.#attemptEnded(judged.peer, judged.entry)
       })
   }
 
@@ -224,7 +226,7 @@ export class SessionTable {
       entry.dial = null
       entry.dialAbort = null
       entry.greeting = null
-      this.#forgetWhenIdle(peer, entry)
+      this.#attemptEnded(peer, entry)
     })
     return entry.dial
   }
@@ -277,6 +279,13 @@ export class SessionTable {
     })
   }
 
+  /** A connection came up or did not; whoever lost another one meanwhile was not served. */
+  #attemptEnded(peer: NodeId, entry: PeerEntry): void {
+    const { session } = entry
+    if (session?.needsConnection === true) this.#detached(session)
+    this.#peers.forgetWhenIdle(peer, entry)
+  }
+
   /** A session has lost its connection, or has something to send and none. */
   #detached(session: Session): void {
     const entry = this.#peers.get(session.peer)
@@ -287,7 +296,7 @@ export class SessionTable {
 
   #adopt(established: Established): Session | null {
     const { peer, connection } = established
-    const entry = this.#entry(peer.nodeId)
+    const entry = this.#peers.take(peer.nodeId)
     if (entry === null || this.#closed) {
       void connection.close({ reason: 'shutting down' })
       return null
@@ -340,35 +349,7 @@ export class SessionTable {
     entry.redial = null
     const fields = { event: 'session.closed', peer_id: peer }
     this.#logger.info(fields, `session with ${peer} closed`)
-    this.#forgetWhenIdle(peer, entry)
-  }
-
-  #entry(peer: NodeId): PeerEntry | null {
-    let entry = this.#peers.get(peer)
-    if (entry === undefined) {
-      entry = newPeerEntry()
-      if (!this.#peers.set(peer, entry) && !this.#makeRoom(peer, entry)) return null
-    }
-    return entry
-  }
-
-  /** Entries outlive their session, and sessions their connection, until the room is needed. */
-  #makeRoom(peer: NodeId, entry: PeerEntry): boolean {
-    for (const [other, candidate] of this.#peers.entries()) {
-      const { session } = candidate
-      if (session !== null && session.carriage === null && session.isIdle) {
-        session.end(new NodosumError('ERR_NODOSUM_LIMIT_CONNECTIONS', 'its place was needed'))
-      }
-      if (!isAtRest(candidate)) continue
-      this.#peers.delete(other)
-      return this.#peers.set(peer, entry)
-    }
-    return false
-  }
-
-  /** A peer that was never met leaves no trace. */
-  #forgetWhenIdle(peer: NodeId, entry: PeerEntry): void {
-    if (isAtRest(entry) && entry.bootId === null) this.#peers.delete(peer)
+    this.#peers.forgetWhenIdle(peer, entry)
   }
 
   #localSession(): Session | null {

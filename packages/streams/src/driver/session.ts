@@ -49,6 +49,8 @@ export class Session implements CarriageHost {
   #uri: string | null = null
   #isConfirmed = false
   #lastDialer: NodeId | null = null
+  /** Its connection was closed because nobody used it. */
+  #isResting = false
   #closed: NodosumError | null = null
   readonly #core: SessionCore
   readonly #self: NodeId
@@ -105,6 +107,12 @@ export class Session implements CarriageHost {
   /** The peer has taken part, so that it must know this session when it goes on. */
   get isConfirmed(): boolean {
     return this.#isConfirmed
+  }
+
+  /** It has no connection and should have one. */
+  get needsConnection(): boolean {
+    if (this.#closed !== null || this.#carriage !== null) return false
+    return !this.#isResting || this.#core.bufferedBytes > 0
   }
 
   /** The peer dialed the last connection, so that it is the first to dial the next. */
@@ -176,6 +184,7 @@ export class Session implements CarriageHost {
     this.#older?.close('a third connection took over')
     this.#older = this.#carriage
     this.#lastDialer = established.dialer
+    this.#isResting = false
     this.#uri ??= established.connection.peer.uri
     this.#carriage = new Carriage(established, this.#core, this)
     this.#carriage.start(established)
@@ -229,7 +238,7 @@ export class Session implements CarriageHost {
       this.#carriage?.close(code)
     }
     if (core.ending !== null) return this.#ending(core.ending)
-    if (this.#carriage === null && core.bufferedBytes > 0) this.#parts.onDetached(this)
+    if (this.needsConnection) this.#parts.onDetached(this)
     this.#timer.arm(core.nextDeadlineMs())
   }
 
@@ -258,8 +267,8 @@ export class Session implements CarriageHost {
     this.#core.detach(this.#parts.scheduler.nowMs(), carriage.attached)
     this.#timer.arm(this.#core.nextDeadlineMs())
     // An orderly close of a connection that nobody uses is no loss.
-    if (reason.error === null && this.isIdle) return
-    this.#parts.onDetached(this)
+    this.#isResting = reason.error === null && this.isIdle
+    if (this.needsConnection) this.#parts.onDetached(this)
   }
 
   /** Both ends are on the newest connection. The end that dialed it closes the one before. */
