@@ -182,8 +182,7 @@ export class SendStream {
   #moved(creditLimit: number): void {
     if (creditLimit > this.#limit) this.#limit = creditLimit
     if (!this.isListed && this.waitingBytes > 0) this.#wake(this)
-    // Soon rather than late, so that writing and sending overlap.
-    if (!this.#isStarved || this.bufferedBytes * 8 > this.#bufferBytesMax * 7) return
+    if (!this.#isStarved || this.bufferedBytes * 2 > this.#bufferBytesMax) return
     this.#isStarved = false
     this.onRoom?.()
   }

@@ -4,8 +4,8 @@ import type { SessionCore, SessionEffect } from '../core/session-core.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import type { Established } from './handshake.ts'
 
-/** Resets a lane that a node does not take in. */
-export const laneRefusedCode = 1
+/** Resets a lane that a node does not take in: "LANE", which no connection closes with. */
+const laneRefusedCode = 0x4c41_4e45
 
 /** What a carriage needs of the session that it carries. */
 export interface CarriageHost {
@@ -14,7 +14,7 @@ export interface CarriageHost {
   /** There is room again for what waits. */
   writable(): void
   /** The peer does not take a lane. */
-  refused(stream: number): void
+  refused(carriage: Carriage, stream: number): void
   lost(carriage: Carriage, reason: ConnectionCloseReason): void
 }
 
@@ -72,7 +72,7 @@ export class Carriage {
     this.#own(stream, bytes)
     bytes.onReset = (code) => {
       if (this.#isOver || this.attached.isFenced) return
-      if (code === laneRefusedCode) this.#host.refused(stream)
+      if (code === laneRefusedCode) this.#host.refused(this, stream)
       else this.close(`a lane was reset with code ${code}`)
     }
   }

@@ -251,9 +251,10 @@ export class Session implements CarriageHost {
     this.flush()
   }
 
-  refused(stream: number): void {
+  refused(carriage: Carriage, stream: number): void {
     // The connection may be about to say more.
     this.#parts.scheduler.immediate(() => {
+      if (this.#carriage !== carriage) return
       const lane = this.#core.labelOf(stream)
       const what = `${this.peer} gave up the lane ${lane}: it has too many already`
       this.end(new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', what))
