@@ -181,10 +181,9 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   sessions.onSession = (session) => {
     messaging.attach(session)
   }
-  sessions.onAttached = (session) => {
+  sessions.onAttached = (session, carriage) => {
     trust.forget(session.peer)
-    const { carriage } = session
-    if (carriage === null) return
+    session.onRenewal = () => pool.replacementAsked(carriage.connection)
     pool.takeIntoUse(carriage.connection, useOf(session, carriage, sessions, open))
   }
   membership.onChange(({ kind, member }) => {
@@ -237,7 +236,7 @@ function discoveryOf(config: NodeConfig, credentials: Credentials): Discovery {
 }
 
 /** What a session says to the pool about a connection that carries it, or did. */
-function useOf(
+export function useOf(
   session: Session,
   carriage: Carriage,
   sessions: SessionTable,
@@ -254,6 +253,7 @@ function useOf(
       movedBytes: carriage.movedBytes,
     }),
     retire: async () => session.retire(carriage),
+    askToReplace: () => session.askForRenewal(),
     abandon: (error) => {
       session.abandon(carriage, error)
       open(session.peer)

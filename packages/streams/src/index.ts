@@ -1,7 +1,7 @@
 export { type Attachment, chooseAttachment } from './core/attachment.ts'
 export type { LaneReceiver, ReceiveStream as IncomingLane } from './core/receive-stream.ts'
 export type { SendStream as OutgoingLane } from './core/send-stream.ts'
-export type { UnknownOutcome } from './core/session-core.ts'
+export type { UnknownOutcome } from './core/session-shapes.ts'
 export type { Carriage } from './driver/carriage.ts'
 export type { Self } from './driver/handshake.ts'
 export type { Session, SessionHandler } from './driver/session.ts'

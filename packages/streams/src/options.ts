@@ -1,6 +1,6 @@
 import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { z } from 'zod'
-import type { SessionLimits } from './core/session-core.ts'
+import type { SessionLimits } from './core/session-shapes.ts'
 
 /** See `streamsOptions` for defaults, ranges and meanings. */
 export interface StreamsOptions {

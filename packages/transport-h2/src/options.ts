@@ -1,6 +1,5 @@
-import { NodosumError } from '@nodosum/kernel'
 import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
-import type { TransportLimits } from '@nodosum/transport'
+import { checkLimits, type TransportLimits } from '@nodosum/transport'
 import { z } from 'zod'
 
 /** Limits and times of the transport; meanings, ranges and defaults are in `h2Options`. */
@@ -126,17 +125,6 @@ export const h2Options: OptionTable<H2Settings> = defineOptions({
  */
 export function parseH2Options(input: H2Options = {}): H2Settings {
   const settings = h2Options.parse(input)
-  if (settings.keepAliveMs * 2 > settings.idleTimeoutMs) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `keepAliveMs (${settings.keepAliveMs}) must be at most half of idleTimeoutMs (${settings.idleTimeoutMs})`,
-    )
-  }
-  if (settings.streamBufferBytesMax <= settings.streamBufferBytes) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `streamBufferBytesMax (${settings.streamBufferBytesMax}) must exceed streamBufferBytes (${settings.streamBufferBytes})`,
-    )
-  }
+  checkLimits(settings)
   return settings
 }

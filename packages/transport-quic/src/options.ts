@@ -1,5 +1,5 @@
-import { NodosumError } from '@nodosum/kernel'
 import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import { checkLimits } from '@nodosum/transport'
 import { z } from 'zod'
 
 /** Limits and times of the transport; meanings, ranges and defaults are in `quicOptions`. */
@@ -133,17 +133,6 @@ export const quicOptions: OptionTable<QuicSettings> = defineOptions({
  */
 export function parseQuicOptions(input: QuicOptions = {}): QuicSettings {
   const settings = quicOptions.parse(input)
-  if (settings.keepAliveMs * 2 > settings.idleTimeoutMs) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `keepAliveMs (${settings.keepAliveMs}) must be at most half of idleTimeoutMs (${settings.idleTimeoutMs})`,
-    )
-  }
-  if (settings.streamBufferBytesMax <= settings.streamBufferBytes) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `streamBufferBytesMax (${settings.streamBufferBytesMax}) must exceed streamBufferBytes (${settings.streamBufferBytes})`,
-    )
-  }
+  checkLimits(settings)
   return settings
 }

@@ -8,7 +8,7 @@
  *
  * `@nodosum/transport/conformance` holds a clause for each promise made here.
  */
-import type { NodeId, NodosumError } from '@nodosum/kernel'
+import type { AbortSignal, NodeId, NodosumError } from '@nodosum/kernel'
 
 /** Largest code of a stream reset or of a close: HTTP/2 carries 32 bits, so nobody gets more. */
 export const codeMax: number = 0xffff_ffff

@@ -19,7 +19,9 @@ export type {
   VerifyPeer,
 } from './contract.ts'
 export { closeReasonBytesMax, codeMax, outstandingPingsMax } from './contract.ts'
+export { checkLimits } from './core/check-limits.ts'
 export type { PeerAddress } from './core/dial-plan.ts'
+export { identifyPeer, type PeerDemands, resumedSession } from './core/identify-peer.ts'
 export { errorCodeOfRefusal } from './core/refusal-codes.ts'
 export { ChunkQueue } from './driver/chunk-queue.ts'
 export { ConnectionPool, type PoolParts } from './driver/pool.ts'

@@ -16,6 +16,8 @@ export interface PoolSettings {
   readonly acceptQueueMax: number
   readonly addressesMax: number
   readonly fallbackAfterMs: number
+  readonly fallbackMemoryMs: number
+  readonly fallbacksMax: number
   readonly backoffBaseMs: number
   readonly backoffMaxMs: number
   readonly breakersMax: number
@@ -121,6 +123,21 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
         'With several transports: how long the preferred one may take before the next is dialed beside it.',
       source: 'Happy Eyeballs (RFC 8305) allows up to 2 s between attempts',
     }),
+    fallbackMemoryMs: duration({
+      default: 600_000,
+      min: 0,
+      max: 86_400_000,
+      description:
+        'How long a peer that was reached over another transport than the preferred one is dialed over that one first. Then the preferred one goes first again.',
+      source: 'Happy Eyeballs (RFC 6555) suggests to remember for about 10 minutes',
+    }),
+    fallbacksMax: integer({
+      default: 1_024,
+      min: 1,
+      max: 65_536,
+      description:
+        'Peers of which it is remembered over which transport they were reached; beyond it the oldest is forgotten.',
+    }),
     backoffBaseMs: duration({
       default: 200,
       min: 1,
@@ -196,14 +213,14 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
       min: 1_000,
       max: 3_600_000,
       description:
-        'How long a replacement tries to find both ends at rest. After it the connection is replaced all the same; what is in flight on it then ends as unknown.',
+        'How long the end that dialed a connection tries to find both ends at rest when it replaces it, also when the other end has asked for that. After it the connection is replaced all the same; what is in flight on it then ends as unknown. An end that asked and got nothing within this time does it itself, by the same rule: so new credentials are in force everywhere after twice this time at the latest.',
     }),
     replaceRetryMs: duration({
       default: 1_000,
       min: 10,
       max: 60_000,
       description:
-        'Pause after the first try to replace a connection that is in use; it doubles with each further one.',
+        'Upper bound of the pause after the first try to replace a connection that is in use; it doubles with each further one, up to a quarter of replaceWithinMs, and is drawn with full jitter.',
     }),
   }),
 })

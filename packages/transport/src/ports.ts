@@ -24,6 +24,8 @@ export interface ConnectionUse {
    * Resolves to whether it did.
    */
   retire(): Promise<boolean>
+  /** Asks the other end, which dialed the connection, to replace it. */
+  askToReplace(): void
   /** The connection is lost: ends its use at once, with this error, and opens another. */
   abandon(error: NodosumError): void
   /**

@@ -28,6 +28,8 @@ describe('pool options', () => {
       acceptQueueMax: 256,
       addressesMax: 4,
       fallbackAfterMs: 1_000,
+      fallbackMemoryMs: 600_000,
+      fallbacksMax: 1_024,
       backoffBaseMs: 200,
       backoffMaxMs: 10_000,
       breakersMax: 1_024,

@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   type NodeId,
   NodosumError,
   parseNodeId,
@@ -114,7 +115,7 @@ export interface FakeDial {
   readonly options: ConnectOptions
   isOver: boolean
   succeed(): FakeConnection
-  fail(code?: 'ERR_NODOSUM_CONNECT_TIMEOUT' | 'ERR_NODOSUM_CERT_UNTRUSTED'): void
+  fail(code?: ErrorCode, details?: { readonly remote: boolean }): void
 }
 
 /** A transport whose dials and accepts the test makes; it counts what is live. */
@@ -152,9 +153,13 @@ export class FakeTransport implements Transport {
         resolve(connection)
         return connection
       },
-      fail: (code = 'ERR_NODOSUM_CONNECT_TIMEOUT') => {
+      fail: (code = 'ERR_NODOSUM_CONNECT_TIMEOUT', details) => {
         dial.isOver = true
-        reject(new NodosumError(code, `${remote.host} failed`))
+        reject(
+          new NodosumError(code, `${remote.host} failed over ${this.kind}`, {
+            details: { ...details },
+          }),
+        )
       },
     }
     options.signal?.addEventListener('abort', () => {
@@ -224,6 +229,8 @@ export class FakeUse implements ConnectionUse {
   peerIsBusy = false
   /** How often the pool asked whether the connection may close. */
   retires = 0
+  /** How often the pool asked for a replacement by the peer. */
+  asks = 0
   readonly abandonedWith: NodosumError[] = []
   readonly moves: { connection: Connection; force: boolean }[] = []
 
@@ -249,6 +256,10 @@ export class FakeUse implements ConnectionUse {
     if (this.isBusy || this.peerIsBusy) return false
     await this.connection.close({ reason: 'not in use' })
     return true
+  }
+
+  askToReplace(): void {
+    this.asks += 1
   }
 
   abandon(error: NodosumError): void {

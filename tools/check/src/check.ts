@@ -10,6 +10,7 @@ import { fileShape } from './rules/file-shape.ts'
 import { licences } from './rules/licences.ts'
 import { markdownLinks } from './rules/markdown-links.ts'
 import { purity } from './rules/purity.ts'
+import { strictValidation } from './rules/strict-validation.ts'
 import { testHygiene } from './rules/test-hygiene.ts'
 import { checkSnippets } from './snippets.ts'
 import { SourceTree } from './source-tree.ts'
@@ -27,6 +28,7 @@ const rules: readonly Rule[] = [
   fileShape,
   testHygiene,
   errorCodes,
+  strictValidation,
   markdownLinks,
   licences,
   changesets,

@@ -8,7 +8,7 @@ import {
   type TimerHandle,
 } from '@nodosum/kernel'
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
-import { notConnected } from './failure.ts'
+import { notConnected, reasonOf } from './failure.ts'
 import type { Confirmation, OutboundMessages } from './outbound-messages.ts'
 
 export interface SendSettings {
@@ -207,6 +207,12 @@ export class PeerLane {
     if (this.#out === null) this.#connect()
   }
 
+  /** One of the two ends refuses the other: waiting changes nothing. */
+  #refuseWaiting(): void {
+    const error = notConnected(`there is no session to ${this.peer}`, this.#lastError)
+    for (const waiting of this.#waiting.clear()) waiting.settle(error)
+  }
+
   #connect(): void {
     if (this.#connecting) return
     this.#connecting = true
@@ -218,6 +224,7 @@ export class PeerLane {
       },
       (error: unknown) => {
         this.#lastError = isNodosumError(error) ? error : null
+        if (reasonOf(error)?.class === 'security') this.#refuseWaiting()
         this.#host.scheduler.after(reconnectMs, () => {
           this.#connecting = false
           // Those whose time is over leave; the others try again.

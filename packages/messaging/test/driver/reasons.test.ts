@@ -81,4 +81,38 @@ describe('why there is no session travels along', () => {
     expect(late.message).toContain('ERR_NODOSUM_CONNECTION_LOST: it went away')
     expect(await errorOf(request, [breaker])).toMatchObject({ cause: refused })
   })
+
+  it('at once with send when one end refuses the other, and in its time when nobody answers', async () => {
+    const cluster = new TestCluster()
+    const [a, b] = [cluster.node('a'), cluster.node('b')]
+    b.orders.onMessage(() => undefined)
+    const lost = new NodosumError('ERR_NODOSUM_CONNECTION_LOST', 'it went away')
+    for (const [failure, tookMs] of [
+      [refused, 0],
+      [breaker, 0],
+      [lost, timeoutMs],
+    ] as const) {
+      cluster.unreachable = failure
+      const startedMs = cluster.scheduler.nowMs()
+      let endedMs = Number.NaN
+      const sends = [1, 2, 3].map((payload) => a.orders.send('b', payload, { timeoutMs }))
+      const outcomes = Promise.allSettled(sends).then((all) => {
+        endedMs = cluster.scheduler.nowMs()
+        return all
+      })
+      for (let turn = 0; turn < 15; turn++) {
+        await settle()
+        cluster.scheduler.runFor(100)
+      }
+      for (const outcome of await outcomes) {
+        const reason = outcome.status === 'rejected' ? outcome.reason : null
+        expect(reason).toMatchObject({
+          code: 'ERR_NODOSUM_NOT_CONNECTED',
+          cause: failure === breaker ? refused : failure,
+        })
+      }
+      expect(endedMs - startedMs).toBe(tookMs)
+    }
+    expect(a.counts).toMatchObject({ accepted: 0, refused: 9 })
+  })
 })

@@ -1,62 +1,27 @@
 import { BoundedMap } from '@nodosum/kernel'
 import { connectionFrame, frameType } from '../wire/frame.ts'
-import { decodeGoodbye, encodeGoodbye, type Goodbye } from '../wire/hello.ts'
+import { decodeGoodbye, encodeGoodbye } from '../wire/hello.ts'
 import { encodeOpen, type LaneKind, type Open } from '../wire/open.ts'
 import { readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Attached, Inlet, type InletHost } from './inlet.ts'
 import { ReceiveStream } from './receive-stream.ts'
-import type { RetentionTimes, SessionRules } from './rules.ts'
+import type { SessionRules } from './rules.ts'
 import { SendStream } from './send-stream.ts'
+import type {
+  CoreSink,
+  SessionEffect,
+  SessionEnding,
+  SessionLimits,
+  UnknownOutcome,
+} from './session-shapes.ts'
 import type { SlabPool } from './slab-pool.ts'
 
-/** Gets what a session receives. Called synchronously; must not throw. */
-export interface CoreSink {
-  /** A message of the control stream; its type is 0x10 or above. */
-  control(type: number, bytes: Uint8Array, start: number, end: number): void
-  /** The peer opened a lane: set its receiver now, or it is refused. */
-  lane(lane: ReceiveStream): void
+const nobody: CoreSink = {
+  control: () => undefined,
+  lane: () => undefined,
+  renewal: () => undefined,
 }
-
-/** Limits and times of one session. */
-export interface SessionLimits {
-  readonly messageBytesMax: number
-  readonly laneBufferBytesMax: number
-  readonly laneWindowBytes: number
-  readonly controlBufferBytesMax: number
-  readonly lanesPerSessionMax: number
-  readonly acknowledgeBytes: number
-  readonly acknowledgeWithinMs: number
-  readonly retention: RetentionTimes
-}
-
-/** What the driver has to do. */
-export type SessionEffect =
-  /** Write to a stream of the newest connection. */
-  | {
-      readonly kind: 'write'
-      readonly stream: number
-      readonly bytes: Uint8Array
-      readonly tail: Uint8Array | null
-    }
-  /** Both ends go on over the newest connection: those before it may close. */
-  | { readonly kind: 'settled' }
-
-/** Why a session ends. */
-export type SessionEnding =
-  | { readonly kind: 'broken'; readonly what: string }
-  | { readonly kind: 'goodbye'; readonly goodbye: Goodbye }
-  | { readonly kind: 'expired' }
-
-/** Messages of one stream of which nobody knows whether they arrived. */
-export interface UnknownOutcome {
-  readonly stream: number
-  /** Sequences of frames, both included. */
-  readonly from: number
-  readonly to: number
-}
-
-const nobody: CoreSink = { control: () => undefined, lane: () => undefined }
 
 /**
  * The conversation between two processes, without time and connections: bytes go in, writes come
@@ -289,6 +254,13 @@ export class SessionCore implements InletHost {
     if (endsMs !== null && nowMs >= endsMs) this.ending ??= { kind: 'expired' }
   }
 
+  /** Asks the peer, which dialed, for another connection. */
+  askForRenewal(): void {
+    if (this.attached === null) return
+    this.#urgent.push(connectionFrame(frameType.renew, new Uint8Array(0)))
+    this.#dirty()
+  }
+
   // The end
 
   /** The frame that tells the peer that the session is over. */
@@ -337,6 +309,7 @@ export class SessionCore implements InletHost {
     if (type === frameType.ack) {
       if (!readProgress(bytes, start, end, this.#acknowledged)) this.broken('ACK does not fit')
     } else if (type === frameType.resume) this.#resumed(bytes, start, end)
+    else if (type === frameType.renew) this.sink.renewal()
     else if (type === frameType.goodbye) {
       const goodbye = decodeGoodbye(bytes.subarray(start, end))
       if (goodbye === null) this.broken('GOODBYE does not decode')

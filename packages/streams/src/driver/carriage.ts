@@ -1,6 +1,7 @@
 import type { NodeId } from '@nodosum/kernel'
 import type { Attached, Inlet } from '../core/inlet.ts'
-import type { SessionCore, SessionEffect } from '../core/session-core.ts'
+import type { SessionCore } from '../core/session-core.ts'
+import type { SessionEffect } from '../core/session-shapes.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import type { Established } from './handshake.ts'
 

@@ -25,7 +25,6 @@ export interface PeerEntry {
   redial: TimerHandle | null
   /** Attempts since the session last had a connection that lasted. */
   redials: number
-  attachedMs: number
 }
 
 export function newPeerEntry(): PeerEntry {
@@ -42,7 +41,6 @@ export function newPeerEntry(): PeerEntry {
     waiters: new Set(),
     redial: null,
     redials: 0,
-    attachedMs: 0,
   }
 }
 

@@ -33,11 +33,10 @@ export class Redialer {
     this.#ensure = options.ensure
   }
 
-  /** A session has no connection and should have one. */
-  schedule(session: Session, entry: PeerEntry): void {
+  /** A session has no connection and should have one; the one that it has just lost stood so long. */
+  schedule(session: Session, entry: PeerEntry, stoodMs: number): void {
+    if (stoodMs >= lastingMs) entry.redials = 0
     if (entry.dial !== null || entry.redial !== null || entry.answering) return
-    const nowMs = this.#scheduler.nowMs()
-    if (nowMs - entry.attachedMs >= lastingMs) entry.redials = 0
     const graceMs = session.wasDialedByPeer ? dialedGraceMs : 0
     const most = Math.min(baseMs * 2 ** entry.redials, this.#pauseMaxMs)
     const pauseMs = entry.redials === 0 ? 0 : this.#random.float() * most

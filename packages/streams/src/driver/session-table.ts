@@ -11,6 +11,7 @@ import { SlabPool } from '../core/slab-pool.ts'
 import type { StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'
 import { type Hello, sessionIdBytes, sessionIdFromBytes } from '../wire/hello.ts'
+import type { Carriage } from './carriage.ts'
 import { EndOfTurn } from './end-of-turn.ts'
 import {
   answer,
@@ -38,7 +39,7 @@ export class SessionTable {
   /** Called once for each new session; set its handler before returning. */
   onSession: ((session: Session) => void) | null = null
   /** Called for each connection that a session goes on over. */
-  onAttached: ((session: Session) => void) | null = null
+  onAttached: ((session: Session, carriage: Carriage) => void) | null = null
   readonly #self: Self
   readonly #dial: Dial
   readonly #scheduler: Scheduler
@@ -80,7 +81,7 @@ export class SessionTable {
       rules,
       pool: new SlabPool(allocate, options.options.pooledBuffersMax),
       schedule: (session) => turn.add(session),
-      onDetached: (session) => this.#detached(session),
+      onDetached: (session, stoodMs) => this.#detached(session, stoodMs),
       onClosed: (session) => this.#ended(session),
     }
     this.#redialer = new Redialer({
@@ -282,14 +283,15 @@ export class SessionTable {
   /** A connection came up or did not; whoever lost another one meanwhile was not served. */
   #attemptEnded(peer: NodeId, entry: PeerEntry): void {
     const { session } = entry
-    if (session?.needsConnection === true) this.#detached(session)
+    if (session?.needsConnection === true) this.#detached(session, 0)
     this.#peers.forgetWhenIdle(peer, entry)
   }
 
   /** A session has lost its connection, or has something to send and none. */
-  #detached(session: Session): void {
+  #detached(session: Session, stoodMs: number): void {
     const entry = this.#peers.get(session.peer)
-    if (entry?.session === session && !this.#closed) this.#redialer.schedule(session, entry)
+    if (entry?.session === session && !this.#closed)
+      this.#redialer.schedule(session, entry, stoodMs)
   }
 
   // Sessions
@@ -312,7 +314,6 @@ export class SessionTable {
       }
     }
     entry.bootId = peer.bootId
-    entry.attachedMs = this.#scheduler.nowMs()
     let session = previous
     if (session === null || !isSame || session.id !== established.session) {
       const why = isSame ? 'the peer does not know the session' : 'the peer has restarted'
@@ -321,7 +322,7 @@ export class SessionTable {
     }
     session.attach(established)
     if (session.carriage !== null) {
-      this.onAttached?.(session)
+      this.onAttached?.(session, session.carriage)
       for (const found of [...entry.waiters]) found(session)
     }
     return session

@@ -19,7 +19,8 @@ export class SessionTimer {
     if (deadlineMs === null || (this.#handle !== null && this.#atMs <= deadlineMs)) return
     this.#handle?.cancel()
     this.#atMs = deadlineMs
-    const inMs = Math.max(0, deadlineMs - this.#scheduler.nowMs())
+    // Whole milliseconds: what rounding leaves of a time span would not move the clock.
+    const inMs = Math.max(0, Math.ceil(deadlineMs - this.#scheduler.nowMs()))
     this.#handle = this.#scheduler.after(inMs, () => {
       this.#handle = null
       this.#fire(this.#scheduler.nowMs())

@@ -2,7 +2,8 @@ import { type BootId, type NodeId, NodosumError, type Scheduler } from '@nodosum
 import type { ReceiveStream } from '../core/receive-stream.ts'
 import type { SessionRules } from '../core/rules.ts'
 import type { SendStream } from '../core/send-stream.ts'
-import { SessionCore, type SessionEnding, type UnknownOutcome } from '../core/session-core.ts'
+import { SessionCore } from '../core/session-core.ts'
+import type { SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
 import type { SlabPool } from '../core/slab-pool.ts'
 import { type StreamsOptions, sessionLimits } from '../options.ts'
 import type { ConnectionCloseReason } from '../ports.ts'
@@ -31,8 +32,8 @@ export interface SessionParts {
   readonly pool: SlabPool
   /** Asks for `flush` at the end of this turn. */
   readonly schedule: (session: Session) => void
-  /** It has no connection, and should have one. */
-  readonly onDetached: (session: Session) => void
+  /** It has no connection, and should have one; the one that it has just lost stood so long. */
+  readonly onDetached: (session: Session, stoodMs: number) => void
   readonly onClosed: (session: Session) => void
 }
 
@@ -43,6 +44,8 @@ export class Session implements CarriageHost {
   readonly peer: NodeId
   readonly peerBootId: BootId
   handler: SessionHandler | null = null
+  /** The peer asks this end, which dialed, to go on over another connection. */
+  onRenewal: (() => void) | null = null
   #carriage: Carriage | null = null
   /** The connection before, until both ends have left it. */
   #older: Carriage | null = null
@@ -51,6 +54,7 @@ export class Session implements CarriageHost {
   #lastDialer: NodeId | null = null
   /** Its connection was closed because nobody used it. */
   #isResting = false
+  #attachedMs = 0
   #closed: NodosumError | null = null
   readonly #core: SessionCore
   readonly #self: NodeId
@@ -79,6 +83,7 @@ export class Session implements CarriageHost {
     this.#core.sink = {
       control: (type, bytes, start, end) => this.handler?.control(type, bytes, start, end),
       lane: (lane) => this.handler?.lane(lane),
+      renewal: () => this.onRenewal?.(),
     }
     this.#timer = new SessionTimer(parts.scheduler, (nowMs) => {
       this.#core.advance(nowMs)
@@ -185,6 +190,7 @@ export class Session implements CarriageHost {
     this.#older = this.#carriage
     this.#lastDialer = established.dialer
     this.#isResting = false
+    this.#attachedMs = this.#parts.scheduler.nowMs()
     this.#uri ??= established.connection.peer.uri
     this.#carriage = new Carriage(established, this.#core, this)
     this.#carriage.start(established)
@@ -195,6 +201,11 @@ export class Session implements CarriageHost {
   peerFailed(sinceMs: number | null): void {
     this.#core.peerFailed(sinceMs)
     this.#timer.arm(this.#core.nextDeadlineMs())
+  }
+
+  /** Asks the peer, which dialed, to go on over another connection. */
+  askForRenewal(): void {
+    this.#core.askForRenewal()
   }
 
   /** Closes a connection if this end has no use for it; resolves to whether it did. */
@@ -238,7 +249,7 @@ export class Session implements CarriageHost {
       this.#carriage?.close(code)
     }
     if (core.ending !== null) return this.#ending(core.ending)
-    if (this.needsConnection) this.#parts.onDetached(this)
+    if (this.needsConnection) this.#parts.onDetached(this, 0)
     this.#timer.arm(core.nextDeadlineMs())
   }
 
@@ -265,11 +276,12 @@ export class Session implements CarriageHost {
     if (this.#older === carriage) this.#older = null
     if (this.#carriage !== carriage) return
     this.#carriage = null
-    this.#core.detach(this.#parts.scheduler.nowMs(), carriage.attached)
+    const nowMs = this.#parts.scheduler.nowMs()
+    this.#core.detach(nowMs, carriage.attached)
     this.#timer.arm(this.#core.nextDeadlineMs())
     // An orderly close of a connection that nobody uses is no loss.
     this.#isResting = reason.error === null && this.isIdle
-    if (this.needsConnection) this.#parts.onDetached(this)
+    if (this.needsConnection) this.#parts.onDetached(this, nowMs - this.#attachedMs)
   }
 
   /** Both ends are on the newest connection. The end that dialed it closes the one before. */

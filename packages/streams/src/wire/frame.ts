@@ -36,6 +36,7 @@ export const frameType = {
   resume: 0x85,
   ack: 0x86,
   goodbye: 0x07,
+  renew: 0x08,
 } as const
 
 export const frameFlag = {

@@ -128,11 +128,15 @@ describe('a session that loses its connection', () => {
       a.connection.cut()
       write(a.session, lane, 'unknown')
       const cutMs = world.scheduler.nowMs()
+      const dialsBefore = a.dials
       await untilLater(world, () => a.endings.length > 0)
       expect(a.endings).toMatchObject([{ code: 'ERR_NODOSUM_CONNECTION_LOST' }])
       expect(a.unknown).toEqual([{ stream: 1, from: 2, to: 2 }])
       const waitedMs = world.scheduler.nowMs() - cutMs
       expect(Math.round(waitedMs / 100)).toBe(hasFailed ? 20 : 60)
+      // At pauses that grow, also when a dial fails at once.
+      expect(a.dials - dialsBefore).toBeGreaterThan(3)
+      expect(a.dials - dialsBefore).toBeLessThan(30)
     }
   })
 

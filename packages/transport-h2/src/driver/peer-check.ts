@@ -1,19 +1,15 @@
-import { isNodosumError, type NodeId, NodosumError } from '@nodosum/kernel'
-import type { PeerIdentity, VerifyPeer } from '@nodosum/transport'
+import { NodosumError } from '@nodosum/kernel'
+import {
+  identifyPeer,
+  type PeerDemands,
+  type PeerIdentity,
+  resumedSession,
+} from '@nodosum/transport'
 import type { PeerProof } from '../ports.ts'
 
 /** ALPN that must have been agreed on. */
 const protocol = 'h2'
 const expiryCodes: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
-
-/** What a peer must fulfil. */
-export interface PeerDemands {
-  readonly verifyPeer: VerifyPeer
-  /** The node that was dialed, when the caller knows. */
-  readonly expect: NodeId | undefined
-  /** The other end, for messages. */
-  readonly peer: string
-}
 
 /**
  * The check after the handshake of TLS and before anything else. TLS was told to refuse nobody, so
@@ -22,10 +18,8 @@ export interface PeerDemands {
  * @throws NodosumError, always coded, also when `verifyPeer` throws something else
  */
 export function checkPeer(proof: PeerProof, demands: PeerDemands): PeerIdentity {
-  const { peer, expect } = demands
-  if (proof.isResumed) {
-    throw untrusted(`${peer} resumed an earlier TLS session, which carries no fresh proof`)
-  }
+  const { peer } = demands
+  if (proof.isResumed) throw resumedSession(peer)
   if (proof.protocol !== protocol) {
     const spoken = proof.protocol === '' ? 'no application protocol' : proof.protocol
     throw new NodosumError(
@@ -34,18 +28,8 @@ export function checkPeer(proof: PeerProof, demands: PeerDemands): PeerIdentity 
       { details: { peer, spoken: proof.protocol, needed: protocol } },
     )
   }
-  if (proof.chain.length === 0) throw untrusted(`${peer} presented no certificate`)
-  if (proof.distrust !== null) throw distrusted(peer, proof.distrust)
-  const identity = verified(demands, proof.chain)
-  if (expect !== undefined && identity.nodeId !== null && identity.nodeId !== expect) {
-    throw new NodosumError(
-      'ERR_NODOSUM_IDENTITY_MISMATCH',
-      `${peer} was dialed as node ${expect}, but its certificate names ${identity.nodeId}: ` +
-        'the address belongs to another node now, or the certificates are mixed up',
-      { details: { expected: expect, got: identity.nodeId, peer } },
-    )
-  }
-  return identity
+  if (proof.chain.length > 0 && proof.distrust !== null) throw distrusted(peer, proof.distrust)
+  return identifyPeer(proof.chain, demands)
 }
 
 function distrusted(peer: string, verdict: string): NodosumError {
@@ -54,18 +38,4 @@ function distrusted(peer: string, verdict: string): NodosumError {
     `the certificate of ${peer} was refused: ${verdict}`,
     { details: { peer, verdict } },
   )
-}
-
-function verified(demands: PeerDemands, chain: readonly Uint8Array[]): PeerIdentity {
-  try {
-    return demands.verifyPeer(chain)
-  } catch (error) {
-    if (isNodosumError(error)) throw error
-    const words = error instanceof Error ? error.message : String(error)
-    throw untrusted(`the certificate of ${demands.peer} could not be checked: ${words}`, error)
-  }
-}
-
-function untrusted(message: string, cause?: unknown): NodosumError {
-  return new NodosumError('ERR_NODOSUM_CERT_UNTRUSTED', message, { cause })
 }

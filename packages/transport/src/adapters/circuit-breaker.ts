@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { fullJitter, isNodosumError, NodosumError, type Random } from '@nodosum/kernel'
 import CircuitBreaker from 'opossum'
+import { isOwnDoing } from '../core/dial-errors.ts'
 
 /** How long the pauses after failures are. */
 export interface BackoffSettings {
@@ -157,15 +158,4 @@ export class PeerBreaker {
     }
     return new CircuitBreaker<[Action]>((dial) => dial(), options as CircuitBreaker.Options)
   }
-}
-
-/** What says nothing about the peer. */
-function isOwnDoing(error: unknown): boolean {
-  return (
-    isNodosumError(error) &&
-    ['ERR_NODOSUM_CANCELLED', 'ERR_NODOSUM_SHUT_DOWN', 'ERR_NODOSUM_LIMIT_CONNECTIONS'].includes(
-      error.code,
-    ) &&
-    error.details.remote !== true
-  )
 }

@@ -1,7 +1,11 @@
+import { fullJitter, type Random } from '@nodosum/kernel'
 import type { PoolSettings } from '../options.ts'
 
-/** Why a connection is to be replaced although it works. */
-export type ReplacementReason = 'age' | 'packets' | 'credentials'
+/** Why a connection is to be replaced although it works; `asked`: the peer has a reason. */
+export type ReplacementReason = 'age' | 'packets' | 'credentials' | 'asked'
+
+/** No pause is longer than this part of the time that there is. */
+const pauseOfTime = 1 / 4
 
 /** What the decision is made from. */
 export interface LifetimeFacts {
@@ -11,6 +15,8 @@ export interface LifetimeFacts {
   readonly sentPackets: number
   /** True when this node has other credentials than those the connection was made with. */
   readonly isOutdated: boolean
+  /** True when the end that accepted it has asked this one, which dialed it. */
+  readonly isAsked: boolean
 }
 
 /** Why the connection is due, or null. */
@@ -20,7 +26,8 @@ export function replacementReason(
 ): ReplacementReason | null {
   if (facts.isOutdated) return 'credentials'
   if (facts.sentPackets >= settings.connectionPacketsMax) return 'packets'
-  return facts.ageMs >= facts.ageLimitMs ? 'age' : null
+  if (facts.ageMs >= facts.ageLimitMs) return 'age'
+  return facts.isAsked ? 'asked' : null
 }
 
 /**
@@ -40,29 +47,51 @@ export interface Replacement {
   readonly nextTryMs: number
   /** Tries that found the connection in use. */
   readonly tries: number
+  /** Whether the end that dialed has been asked to do it. */
+  readonly hasAsked: boolean
 }
 
 /** What to do about a connection that is due. */
-export type ReplacementStep = 'wait' | 'try' | 'force'
+export type ReplacementStep = 'wait' | 'ask' | 'try' | 'force'
 
 type ReplacementTimes = Pick<PoolSettings, 'replaceWithinMs' | 'replaceRetryMs'>
 
-/** Tries until time is up, and then does it all the same. */
+export function newReplacement(reason: ReplacementReason, nowMs: number): Replacement {
+  return { reason, sinceMs: nowMs, nextTryMs: nowMs, tries: 0, hasAsked: false }
+}
+
+/**
+ * One of the two ends replaces a connection, the one that dialed it: it tries until its time is up,
+ * and then does it all the same. The accepting end asks it to. Only when nothing has come of that
+ * for a whole `replaceWithinMs`, because the end that dialed cannot reach this one any more, does
+ * the accepting end go by the same rule. So two ends that are due at once, for certificates that
+ * both have reloaded, are never in each other's way.
+ */
 export function replacementStep(
   replacement: Replacement,
+  role: 'dialer' | 'acceptor',
   nowMs: number,
   { replaceWithinMs }: Pick<ReplacementTimes, 'replaceWithinMs'>,
 ): ReplacementStep {
-  if (nowMs - replacement.sinceMs >= replaceWithinMs) return 'force'
-  return nowMs < replacement.nextTryMs ? 'wait' : 'try'
+  const { sinceMs, nextTryMs, hasAsked } = replacement
+  const ownTurnMs = role === 'dialer' ? sinceMs : sinceMs + replaceWithinMs
+  if (nowMs < ownTurnMs) return hasAsked ? 'wait' : 'ask'
+  if (nowMs - ownTurnMs >= replaceWithinMs) return 'force'
+  return nowMs < nextTryMs ? 'wait' : 'try'
 }
 
-/** After a try that failed: the pause doubles, since each try holds up who wants to send. */
+/**
+ * After a try that failed: the bound of the pause doubles, since each try holds up who wants to
+ * send, and the pause is drawn from all of it, so that connections due at once spread out.
+ */
 export function postponed(
   replacement: Replacement,
   nowMs: number,
-  { replaceRetryMs }: Pick<ReplacementTimes, 'replaceRetryMs'>,
+  { replaceWithinMs, replaceRetryMs }: ReplacementTimes,
+  random: Random,
 ): Replacement {
   const { tries } = replacement
-  return { ...replacement, tries: tries + 1, nextTryMs: nowMs + replaceRetryMs * 2 ** tries }
+  const maxMs = Math.max(replaceRetryMs, replaceWithinMs * pauseOfTime)
+  const pauseMs = fullJitter({ baseMs: replaceRetryMs, maxMs, attempt: tries }, random)
+  return { ...replacement, tries: tries + 1, nextTryMs: nowMs + pauseMs }
 }

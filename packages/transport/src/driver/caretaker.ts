@@ -1,7 +1,14 @@
 import { type Logger, NodosumError, type Scheduler, type TimerHandle } from '@nodosum/kernel'
 import type { HealthVerdict } from '../core/connection-health.ts'
-import { type ReplacementReason, replacementReason, replacementStep } from '../core/replacement.ts'
+import {
+  newReplacement,
+  type Replacement,
+  type ReplacementReason,
+  replacementReason,
+  replacementStep,
+} from '../core/replacement.ts'
 import type { PoolSettings } from '../options.ts'
+import type { PoolCounters } from './pool-snapshot.ts'
 import type { PooledConnection } from './pooled-connection.ts'
 
 /** What the caretaker looks after, and what it may have done. */
@@ -10,6 +17,7 @@ export interface CaretakerParts {
   readonly scheduler: Scheduler
   readonly logger: Logger
   readonly connections: () => Iterable<PooledConnection>
+  readonly counters: PoolCounters
   /** How often the credentials have been reloaded. */
   readonly credentials: () => number
   /** Ends it at once and opens another. */
@@ -75,12 +83,19 @@ export class Caretaker {
     const { settings } = this.#parts
     const reason = this.#reason(pooled, nowMs)
     if (reason !== null) {
-      pooled.replacement ??= { reason, sinceMs: nowMs, nextTryMs: nowMs, tries: 0 }
-      const step = replacementStep(pooled.replacement, nowMs, settings)
-      if (step !== 'wait') this.#parts.replace(pooled, step === 'force')
+      pooled.replacement ??= newReplacement(reason, nowMs)
+      const step = replacementStep(pooled.replacement, pooled.connection.role, nowMs, settings)
+      if (step === 'ask') this.#ask(pooled, pooled.replacement)
+      else if (step !== 'wait') this.#parts.replace(pooled, step === 'force')
     } else if (nowMs - pooled.lastUsedMs >= settings.idleTimeoutMs && pooled.isIdle) {
       this.#parts.retire(pooled)
     }
+  }
+
+  #ask(pooled: PooledConnection, replacement: Replacement): void {
+    pooled.replacement = { ...replacement, hasAsked: true }
+    this.#parts.counters.replacementsAsked += 1
+    pooled.use?.askToReplace()
   }
 
   #reason(pooled: PooledConnection, nowMs: number): ReplacementReason | null {
@@ -89,6 +104,7 @@ export class Caretaker {
       ageLimitMs: pooled.ageLimitMs,
       sentPackets: pooled.connection.stats().sentPackets,
       isOutdated: pooled.credentials !== this.#parts.credentials(),
+      isAsked: pooled.isAsked,
     }
     return replacementReason(facts, this.#parts.settings)
   }

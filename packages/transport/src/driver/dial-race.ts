@@ -1,5 +1,6 @@
 import { isNodosumError, NodosumError, type Scheduler, type TimerHandle } from '@nodosum/kernel'
 import type { Connection, HostPort } from '../contract.ts'
+import { mostTelling } from '../core/dial-errors.ts'
 import type { DialRoute } from '../core/dial-plan.ts'
 
 /** Dials one address over one transport. */
@@ -22,8 +23,8 @@ export interface RaceOptions {
 
 /**
  * Dials over the preferred transport; the next one joins when it failed or has not answered in
- * time. The first connection wins, the others are given up. Rejects, with the preferred transport's
- * error, only when nothing of it is under way any more.
+ * time. The first connection wins, the others are given up. Rejects, with the error that says most
+ * and all of them in its cause, only when nothing of it is under way any more.
  */
 export function raceDial(options: RaceOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
@@ -77,16 +78,16 @@ async function dialRoute(
   connect: Connect,
   signal: AbortSignal,
 ): Promise<Connection> {
-  let last: Error = givenUp()
+  const errors: Error[] = []
   for (const address of route.addresses) {
     if (signal.aborted) break
     try {
       return await connect(route.kind, address, signal)
     } catch (error) {
-      last = errorOf(error)
+      errors.push(errorOf(error))
     }
   }
-  throw last
+  throw failureOf(errors)
 }
 
 /** Resolves when the attempt has ended, when it is late, or when the dial is given up. */
@@ -109,15 +110,16 @@ function settledOrLate(
   })
 }
 
-/** The preferred transport's error, unless only it was given up; with what the others said. */
-function failureOf(errors: readonly (Error | undefined)[]): Error {
-  const [preferred, ...others] = errors.filter((error) => error !== undefined)
-  if (preferred === undefined) return givenUp()
-  if (!isNodosumError(preferred) || others.length === 0) return preferred
-  const also = others.map((error) => error.message)
-  return new NodosumError(preferred.code, `${preferred.message}; and ${also.join('; and ')}`, {
-    cause: preferred,
-    details: { ...preferred.details },
+/** The error that says most about the peer, with what the others said. */
+function failureOf(errors: readonly Error[]): Error {
+  const failed = errors.filter((error) => error !== undefined)
+  const telling = mostTelling(failed) ?? givenUp()
+  const others = failed.filter((error) => error !== telling)
+  if (!isNodosumError(telling) || others.length === 0) return telling
+  const message = [telling, ...others].map((error) => error.message).join('; and ')
+  return new NodosumError(telling.code, message, {
+    cause: new AggregateError([telling, ...others], message),
+    details: { ...telling.details },
   })
 }
 

@@ -22,6 +22,8 @@ export interface PoolCounters {
   /** Of `replaced`: those that were still in use when their time was up. */
   replacedInUse: number
   replacementsPostponed: number
+  /** Times that this node asked the end that dialed to replace a connection. */
+  replacementsAsked: number
   credentialsReloaded: number
 }
 
@@ -56,6 +58,7 @@ export function newPoolCounters(): PoolCounters {
     replaced: 0,
     replacedInUse: 0,
     replacementsPostponed: 0,
+    replacementsAsked: 0,
     credentialsReloaded: 0,
   }
 }

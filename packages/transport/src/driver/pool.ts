@@ -2,13 +2,12 @@ import type { Logger, NodeId, NodosumError, Random, Scheduler } from '@nodosum/k
 import type {
   CloseReason,
   Connection,
-  ConnectOptions,
   Listener,
   Transport,
   TransportCredentials,
 } from '../contract.ts'
 import type { RefusedBy } from '../core/admission.ts'
-import { type DialRoute, type PeerAddress, planDial } from '../core/dial-plan.ts'
+import type { DialRoute, PeerAddress } from '../core/dial-plan.ts'
 import { leastRecentlyUsed } from '../core/least-recently-used.ts'
 import { refusalCodes } from '../core/refusal-codes.ts'
 import { sourceOf } from '../core/source-address.ts'
@@ -16,10 +15,10 @@ import { type PoolOptions, type PoolSettings, parsePoolOptions } from '../option
 import type { ConnectionUse } from '../ports.ts'
 import { AcceptGate } from './accept-gate.ts'
 import { Caretaker } from './caretaker.ts'
-import { raceDial } from './dial-race.ts'
 import { FailureProbes } from './failure-probes.ts'
 import { PeerBreakers } from './peer-breakers.ts'
-import { cancelled, poolFull, refusalText, shutDown, unreachable } from './pool-errors.ts'
+import { PeerDialer } from './peer-dialer.ts'
+import { cancelled, poolFull, refusalText, shutDown } from './pool-errors.ts'
 import { newPoolCounters, type PoolSnapshot } from './pool-snapshot.ts'
 import { PooledConnection, type PooledState } from './pooled-connection.ts'
 import { Replacer } from './replacer.ts'
@@ -56,6 +55,7 @@ export class ConnectionPool {
   readonly #settings: PoolSettings
   readonly #connections = new Map<object, PooledConnection>()
   readonly #breakers: PeerBreakers
+  readonly #dialer: PeerDialer
   readonly #dials: SharedDials
   readonly #gate: AcceptGate
   readonly #caretaker: Caretaker
@@ -67,6 +67,8 @@ export class ConnectionPool {
   /** Room taken by dials whose connection is not there yet. */
   #reserved = 0
   #credentials = 0
+  /** How often credentials had been reloaded when the dial of a connection began. */
+  readonly #dialedWith = new WeakMap<Connection, number>()
   #closing: Promise<void> | null = null
 
   /** @throws ERR_NODOSUM_CONFIG_INVALID for options out of range */
@@ -76,6 +78,17 @@ export class ConnectionPool {
     const { scheduler, random, logger } = parts
     const settings = this.#settings
     this.#breakers = new PeerBreakers({ settings, scheduler, random })
+    const { transports, dialsOver, addressesOf, expectIdentity } = parts
+    this.#dialer = new PeerDialer({
+      settings,
+      transports,
+      kinds: dialsOver ?? transports.map(({ kind }) => kind),
+      addressesOf,
+      expectIdentity,
+      scheduler,
+      logger,
+      counters: this.#counters,
+    })
     this.#dials = new SharedDials({
       settings,
       scheduler,
@@ -88,6 +101,7 @@ export class ConnectionPool {
     this.#replacer = new Replacer({
       settings,
       scheduler,
+      random,
       logger,
       counters: this.#counters,
       dial: (peer, signal) => this.#dial(peer, signal, 'replacement'),
@@ -105,6 +119,7 @@ export class ConnectionPool {
       settings,
       scheduler,
       logger,
+      counters: this.#counters,
       connections: () => this.#connections.values(),
       credentials: () => this.#credentials,
       abandon,
@@ -162,6 +177,17 @@ export class ConnectionPool {
   }
 
   /**
+   * The peer, which accepted this connection, has a reason to replace it: its certificate, its
+   * packets. Only the end that dialed does, so that two ends never do it at once.
+   *
+   * @param connection one that `dial` gave; others are ignored
+   */
+  replacementAsked(connection: object): void {
+    const pooled = this.#connections.get(connection)
+    if (pooled?.connection.role === 'dialer') pooled.isAsked = true
+  }
+
+  /**
    * Somebody says that the peer has failed. Its connections are pinged at once, and abandoned when
    * nothing comes back within `probeTimeoutMs`.
    */
@@ -174,9 +200,10 @@ export class ConnectionPool {
     }
   }
 
-  /** Forgets the peer's failures: the next dial is made at once. */
+  /** Forgets the peer's failures: the next dial is made at once, the preferred transport first. */
   forget(peer: NodeId): void {
     this.#breakers.forget(peer)
+    this.#dialer.forget(peer)
   }
 
   /**
@@ -231,54 +258,21 @@ export class ConnectionPool {
   }
 
   #dial(peer: NodeId, signal: AbortSignal | undefined, purpose: DialPurpose): Promise<Connection> {
-    const routes = this.#routes(peer)
+    if (this.#closing !== null) return Promise.reject(shutDown())
+    const routes = this.#dialer.routes(peer)
     if ('code' in routes) return Promise.reject(routes)
     return this.#dials.dial(peer, routes, { signal, purpose })
   }
 
-  #routes(peer: NodeId): DialRoute[] | NodosumError {
-    if (this.#closing !== null) return shutDown()
-    const { dialsOver, transports } = this.#parts
-    const kinds = dialsOver ?? transports.map(({ kind }) => kind)
-    const addresses = this.#parts.addressesOf(peer)
-    const routes = planDial(kinds, addresses, this.#settings.addressesMax)
-    return routes.length > 0 ? routes : unreachable(peer, kinds, addresses.length)
-  }
-
-  /** Dials over every transport that reaches the peer. */
   async #connect(
     peer: NodeId,
     routes: readonly DialRoute[],
     signal: AbortSignal,
   ): Promise<Connection> {
-    const { transports, expectIdentity, scheduler, logger } = this.#parts
-    const { fallbackAfterMs } = this.#settings
-    this.#counters.dialed += 1
-    try {
-      const connection = await raceDial({
-        routes,
-        signal,
-        scheduler,
-        fallbackAfterMs,
-        connect: (kind, address, until) => {
-          const transport = transports.find((one) => one.kind === kind) as Transport
-          const options: ConnectOptions = { signal: until, ...(expectIdentity && { expect: peer }) }
-          return transport.connect(address, options)
-        },
-      })
-      const preferred = routes[0]?.kind
-      if (connection.kind !== preferred) {
-        this.#counters.fellBack += 1
-        logger.warn(
-          { event: 'transport.fallback', peer_id: peer, transport: connection.kind, preferred },
-          `${peer} is reached over ${connection.kind}: ${preferred} failed or took over ${fallbackAfterMs} ms; does UDP pass?`,
-        )
-      }
-      return connection
-    } catch (error) {
-      this.#counters.dialFailed += 1
-      throw error
-    }
+    const credentials = this.#credentials
+    const connection = await this.#dialer.connect(peer, routes, signal)
+    this.#dialedWith.set(connection, credentials)
+    return connection
   }
 
   /** Takes room for one connection; when there is none, the least recently used idle one goes. */
@@ -352,7 +346,7 @@ export class ConnectionPool {
       settings: this.#settings,
       nowMs: this.#parts.scheduler.nowMs(),
       ageDraw: this.#parts.random.float(),
-      credentials: this.#credentials,
+      credentials: this.#dialedWith.get(connection) ?? this.#credentials,
     })
     this.#connections.set(connection, pooled)
     this.#caretaker.start()

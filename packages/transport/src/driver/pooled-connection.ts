@@ -44,6 +44,8 @@ export class PooledConnection {
   state: PooledState
   use: ConnectionUse | null = null
   replacement: Replacement | null = null
+  /** The peer, which accepted it, asks for another one. */
+  isAsked = false
   lastUsedMs: number
   /** Whom this node dialed; null for an accepted connection. */
   readonly dialed: NodeId | null

@@ -1,4 +1,4 @@
-import type { Logger, NodeId, Scheduler } from '@nodosum/kernel'
+import type { Logger, NodeId, Random, Scheduler } from '@nodosum/kernel'
 import type { Connection } from '../contract.ts'
 import { postponed } from '../core/replacement.ts'
 import type { PoolSettings } from '../options.ts'
@@ -8,8 +8,9 @@ import type { PooledConnection } from './pooled-connection.ts'
 
 /** What replacing needs of the pool around it. */
 export interface ReplacerParts {
-  readonly settings: Pick<PoolSettings, 'replaceRetryMs'>
+  readonly settings: Pick<PoolSettings, 'replaceRetryMs' | 'replaceWithinMs'>
   readonly scheduler: Scheduler
+  readonly random: Random
   readonly logger: Logger
   readonly counters: PoolCounters
   readonly dial: (peer: NodeId, signal: AbortSignal) => Promise<Connection>
@@ -27,7 +28,7 @@ export class Replacer {
   async replace(pooled: PooledConnection, force: boolean): Promise<void> {
     const { use, replacement } = pooled
     if (use === null || replacement === null) return
-    const { counters, logger, scheduler, settings } = this.#parts
+    const { counters, logger, random, scheduler, settings } = this.#parts
     pooled.state = 'replacing'
     if (await this.#moves(pooled, use, force)) {
       counters.replaced += 1
@@ -37,7 +38,7 @@ export class Replacer {
       return
     }
     counters.replacementsPostponed += 1
-    pooled.replacement = postponed(replacement, scheduler.nowMs(), settings)
+    pooled.replacement = postponed(replacement, scheduler.nowMs(), settings, random)
     if (pooled.state === 'replacing') pooled.state = 'active'
   }
 

@@ -1,20 +1,23 @@
+import { seededRandom } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import {
   ageLimit,
+  newReplacement,
   postponed,
-  type Replacement,
   replacementReason,
   replacementStep,
 } from '../../src/core/replacement.ts'
 
 const settings = { connectionPacketsMax: 1_000, replaceWithinMs: 60_000, replaceRetryMs: 1_000 }
-const facts = { ageMs: 0, ageLimitMs: 100, sentPackets: 0, isOutdated: false }
+const facts = { ageMs: 0, ageLimitMs: 100, sentPackets: 0, isOutdated: false, isAsked: false }
 
 describe('a connection', () => {
-  it('is due for its credentials, its packets, its age, in this order', () => {
+  it('is due for its credentials, its packets, its age, a wish of the peer, in this order', () => {
     expect(replacementReason(facts, settings)).toBeNull()
     expect(replacementReason({ ...facts, ageMs: 99 }, settings)).toBeNull()
-    expect(replacementReason({ ...facts, ageMs: 100 }, settings)).toBe('age')
+    const asked = { ...facts, isAsked: true }
+    expect(replacementReason(asked, settings)).toBe('asked')
+    expect(replacementReason({ ...asked, ageMs: 100 }, settings)).toBe('age')
     const worn = { ...facts, ageMs: 100, sentPackets: 1_000 }
     expect(replacementReason(worn, settings)).toBe('packets')
     expect(replacementReason({ ...worn, isOutdated: true }, settings)).toBe('credentials')
@@ -29,18 +32,42 @@ describe('a connection', () => {
     expect(ageLimit('dialer', 1_000, 0)).not.toBe(ageLimit('dialer', 1_000, 1))
   })
 
-  it('is tried with pauses that double, until its time is up', () => {
-    let replacement: Replacement = { reason: 'age', sinceMs: 0, nextTryMs: 0, tries: 0 }
-    const tries: number[] = []
-    let nowMs = 0
-    while (replacementStep(replacement, nowMs, settings) !== 'force') {
-      if (replacementStep(replacement, nowMs, settings) === 'try') {
-        tries.push(nowMs)
-        replacement = postponed(replacement, nowMs, settings)
+  it('is tried by the end that dialed, with pauses drawn below a bound that doubles, until its time is up', () => {
+    const pauses: number[][] = []
+    for (let seed = 0; seed < 200; seed++) {
+      const random = seededRandom(`tries-${seed}`)
+      let replacement = newReplacement('age', 5)
+      let triedMs: number | null = null
+      let nowMs = 5
+      for (; ; nowMs += 5) {
+        const step = replacementStep(replacement, 'dialer', nowMs, settings)
+        if (step === 'force') break
+        if (step === 'wait') continue
+        expect(step).toBe('try')
+        if (triedMs !== null) {
+          pauses[replacement.tries - 1] ??= []
+          pauses[replacement.tries - 1]?.push(nowMs - triedMs)
+        }
+        triedMs = nowMs
+        replacement = postponed(replacement, nowMs, settings, random)
       }
-      nowMs += 1_000
+      expect(nowMs).toBe(60_005)
     }
-    expect(tries).toEqual([0, 1_000, 3_000, 7_000, 15_000, 31_000])
-    expect(nowMs).toBe(60_000)
+    const longest = pauses.slice(0, 6).map((ofTry) => Math.max(...ofTry))
+    for (const [tried, boundMs] of [1_000, 2_000, 4_000, 8_000, 15_000, 15_000].entries()) {
+      expect(longest[tried], `pause ${tried}`).toBeLessThanOrEqual(boundMs + 5)
+      expect(longest[tried], `pause ${tried}`).toBeGreaterThan(boundMs * 0.8)
+    }
+    expect(Math.min(...(pauses[0] ?? []))).toBeLessThan(100)
+  })
+
+  it('is asked for once by the end that accepted, which goes itself only after all that time', () => {
+    let replacement = newReplacement('credentials', 100)
+    const stepAt = (nowMs: number): string =>
+      replacementStep(replacement, 'acceptor', nowMs, settings)
+    expect(stepAt(100)).toBe('ask')
+    replacement = { ...replacement, hasAsked: true }
+    expect([stepAt(101), stepAt(60_099)]).toEqual(['wait', 'wait'])
+    expect([stepAt(60_100), stepAt(120_099), stepAt(120_100)]).toEqual(['try', 'try', 'force'])
   })
 })
