@@ -177,3 +177,15 @@ export async function until(condition: () => boolean): Promise<void> {
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+/** Two nodes with a session. */
+export async function connected(
+  options: TestNodeOptions = {},
+): Promise<{ world: TestWorld; a: TestNode; b: TestNode }> {
+  const world = new TestWorld()
+  const [a, b] = [world.node('a', options), world.node('b', options)]
+  await a.ensure('b')
+  await until(() => b.sessions.length === 1)
+  await settle()
+  return { world, a, b }
+}

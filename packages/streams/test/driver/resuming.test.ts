@@ -1,18 +1,7 @@
 import { NodosumError, parseNodeId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { byteByByte } from '../fake-connections.ts'
-import { settle, type TestNode, type TestNodeOptions, TestWorld, until, write } from '../nodes.ts'
-
-async function connected(
-  options: TestNodeOptions = {},
-): Promise<{ world: TestWorld; a: TestNode; b: TestNode }> {
-  const world = new TestWorld()
-  const [a, b] = [world.node('a', options), world.node('b', options)]
-  await a.ensure('b')
-  await until(() => b.sessions.length === 1)
-  await settle()
-  return { world, a, b }
-}
+import { connected, settle, type TestNode, type TestWorld, until, write } from '../nodes.ts'
 
 /** Lets time pass until something holds. */
 async function untilLater({ scheduler }: TestWorld, condition: () => boolean): Promise<void> {

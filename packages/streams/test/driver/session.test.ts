@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
 import { byteByByte } from '../fake-connections.ts'
-import { settle, type TestNode, type TestNodeOptions, TestWorld, until, write } from '../nodes.ts'
+import { connected, settle, TestWorld, until, write } from '../nodes.ts'
 
 /** OPEN of lane x/y as the first frame of its stream. */
 function encodeOpenFrame(stream: number): Uint8Array {
@@ -12,16 +12,6 @@ function encodeOpenFrame(stream: number): Uint8Array {
   const at = writeFrameHeader(bytes, 0, frameType.open, 0, stream, 1, body.length)
   bytes.set(body, at)
   return bytes.subarray(0, at + body.length)
-}
-
-async function connected(
-  options: TestNodeOptions = {},
-): Promise<{ world: TestWorld; a: TestNode; b: TestNode }> {
-  const world = new TestWorld()
-  const [a, b] = [world.node('a', options), world.node('b', options)]
-  await a.ensure('b')
-  await until(() => b.sessions.length === 1)
-  return { world, a, b }
 }
 
 describe('lanes', () => {

@@ -83,6 +83,7 @@ const vectors: readonly [string, Uint8Array, string][] = [
     connectionFrame(frameType.goodbye, encodeGoodbye({ code: '', message: 'closed' })),
     '0c000000070000000006636c6f736564',
   ],
+  ['RENEW', connectionFrame(frameType.renew, new Uint8Array(0)), '0400000008000000'],
   [
     'a message that asks for its acknowledgement',
     frame(0x90, frameFlag.acknowledgeNow, 1, 2, Uint8Array.of(0, 7)),
