@@ -120,6 +120,11 @@ export class SessionCore implements InletHost {
     return this.#outgoing.size + this.#incoming.size
   }
 
+  /** Whether anything of the peer has come. */
+  get hasReceived(): boolean {
+    return this.#controlIn.expected > 1 || this.#incoming.size > 0
+  }
+
   /** Whether one more lane is too many. */
   get isFull(): boolean {
     return this.#outgoing.isFull

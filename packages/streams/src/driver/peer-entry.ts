@@ -90,7 +90,9 @@ export function verdictOn(
     const message = 'another connection of the same two nodes was kept'
     return { code: duplicateCode, message, attachment: entry.attachment }
   }
-  if (known !== null && known.id === hello.session) {
+  // What this end has to say in a session that the peer has not heard of is not lost either.
+  const goesOn = known?.id === hello.session || (known?.isConfirmed === false && !hello.resumes)
+  if (known !== null && goesOn) {
     if (known.uri !== null && known.uri !== uri) {
       const message = `the session belongs to ${known.uri}`
       return { code: 'ERR_NODOSUM_IDENTITY_MISMATCH', message, attachment: entry.attachment }

@@ -315,7 +315,7 @@ export class SessionTable {
     }
     entry.bootId = peer.bootId
     let session = previous
-    if (session === null || !isSame || session.id !== established.session) {
+    if (session === null || !isSame || !session.takeId(established.session)) {
       const why = isSame ? 'the peer does not know the session' : 'the peer has restarted'
       previous?.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
       session = this.#open(entry, established)

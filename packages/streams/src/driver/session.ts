@@ -12,6 +12,9 @@ import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
 import { SessionTimer } from './session-timer.ts'
 
+/** Why a connection closes that nobody uses; the other end knows it by this. */
+const notInUse = 'not in use'
+
 /** Gets what a session receives. Called synchronously; must not throw. */
 export interface SessionHandler {
   /** A message on the control stream; its type is 0x10 or above. */
@@ -39,13 +42,12 @@ export interface SessionParts {
 
 /** The conversation between two processes, over one connection after the other. */
 export class Session implements CarriageHost {
-  /** Both ends use the same. */
-  readonly id: string
   readonly peer: NodeId
   readonly peerBootId: BootId
   handler: SessionHandler | null = null
   /** The peer asks this end, which dialed, to go on over another connection. */
   onRenewal: (() => void) | null = null
+  #id: string
   #carriage: Carriage | null = null
   /** The connection before, until both ends have left it. */
   #older: Carriage | null = null
@@ -67,7 +69,7 @@ export class Session implements CarriageHost {
     parts: SessionParts
   }) {
     const { established, parts } = options
-    this.id = established.session
+    this.#id = established.session
     this.peer = established.peer.nodeId
     this.peerBootId = established.peer.bootId
     this.#self = options.self
@@ -89,6 +91,22 @@ export class Session implements CarriageHost {
       this.#core.advance(nowMs)
       this.flush()
     })
+  }
+
+  /** Both ends use the same. */
+  get id(): string {
+    return this.#id
+  }
+
+  /**
+   * Goes by the id that the peer gave, as long as the peer has neither heard nor said anything in
+   * it. False when it has.
+   */
+  takeId(id: string): boolean {
+    if (id === this.#id) return true
+    if (this.#isConfirmed || this.#core.hasReceived) return false
+    this.#id = id
+    return true
   }
 
   get closed(): boolean {
@@ -211,7 +229,7 @@ export class Session implements CarriageHost {
   /** Closes a connection if this end has no use for it; resolves to whether it did. */
   retire(carriage: Carriage): boolean {
     if (carriage === this.#carriage && !this.isIdle) return false
-    carriage.close('not in use')
+    carriage.close(notInUse)
     return true
   }
 
@@ -280,7 +298,7 @@ export class Session implements CarriageHost {
     this.#core.detach(nowMs, carriage.attached)
     this.#timer.arm(this.#core.nextDeadlineMs())
     // An orderly close of a connection that nobody uses is no loss.
-    this.#isResting = reason.error === null && this.isIdle
+    this.#isResting = reason.reason === notInUse && this.isIdle
     if (this.needsConnection) this.#parts.onDetached(this, nowMs - this.#attachedMs)
   }
 
