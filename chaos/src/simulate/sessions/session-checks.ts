@@ -104,6 +104,16 @@ export class SessionChecks {
     this.violated('no stall without a fault', `${stream}: ${received} of ${sent} arrived`)
   }
 
+  /** A session that the peer had not heard of goes on under another id. */
+  renamed(sender: string, before: string, after: string): void {
+    if (before === after) return
+    for (const [stream, account] of [...this.#accounts]) {
+      if (!stream.startsWith(sender) || !stream.includes(` ${before}/`)) continue
+      this.#accounts.delete(stream)
+      this.#accounts.set(stream.replace(` ${before}/`, ` ${after}/`), account)
+    }
+  }
+
   #account(stream: string): Account {
     let account = this.#accounts.get(stream)
     if (account === undefined) {

@@ -51,6 +51,7 @@ export class SessionNode {
   readonly #random: Random
   readonly #outgoing = new Map<Session, Map<string, OutgoingLane>>()
   readonly #incoming = new Map<Session, IncomingLane[]>()
+  readonly #ids = new Map<Session, string>()
   readonly #paused = new Set<IncomingLane>()
 
   constructor(
@@ -86,6 +87,12 @@ export class SessionNode {
       world.rules,
     )
     this.table.onSession = (session) => this.#adopt(session)
+    this.table.onAttached = (session) => {
+      const before = this.#ids.get(session)
+      const mine = `${name}.${this.bootId.slice(0, 4)}>`
+      if (before !== undefined) world.checks.renamed(mine, before, session.id)
+      this.#ids.set(session, session.id)
+    }
     void this.transport.listen((connection) => this.table.accept(connection))
   }
 
@@ -188,6 +195,7 @@ export class SessionNode {
   #adopt(session: Session): void {
     const { checks } = this.#world
     this.#outgoing.set(session, new Map())
+    this.#ids.set(session, session.id)
     const incoming: IncomingLane[] = []
     this.#incoming.set(session, incoming)
     const got = (name: string, bytes: Uint8Array, start: number, end: number): void => {
@@ -212,6 +220,7 @@ export class SessionNode {
     const outgoing = this.#outgoing.get(session)
     this.#outgoing.delete(session)
     this.#incoming.delete(session)
+    this.#ids.delete(session)
     if (this.isDead || outgoing === undefined) return
     const { checks, mayEnd } = this.#world
     if (!mayEnd(this.name, session.peer) || error.code === 'ERR_NODOSUM_DECODE_FAILED') {
