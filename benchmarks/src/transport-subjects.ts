@@ -130,7 +130,8 @@ export function connectionMemoryOver(start: StartTransport): Subject {
   }
 }
 
-function at(port: unknown): HostPort {
+/** Where the receiver of a pair listens. */
+export function at(port: unknown): HostPort {
   return { host: '127.0.0.1', port: Number(port) }
 }
 

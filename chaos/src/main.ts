@@ -1,14 +1,17 @@
 /**
+/**
  * `npm run chaos -- <command> --help`: the long forms of what the tests of this folder do briefly.
  */
 import { Command } from 'commander'
 import { audit, cluster } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
 import { flood } from './commands/flood.ts'
+import { replacements } from './commands/replacements.ts'
 import { standstill } from './commands/standstill.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
-for (const command of [conformance, standstill, flood, cluster, audit]) program.addCommand(command)
+const commands = [conformance, standstill, replacements, flood, cluster, audit]
+for (const command of commands) program.addCommand(command)
 
 try {
   await program.parseAsync()

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { closestKey } from '@nodosum/kernel/options'
 import { scenarios } from './scenarios/all.ts'
+import { type SessionScenario, sessionScenarios } from './sessions/session-scenarios.ts'
 import type { Scenario } from './step.ts'
 
 /** What the command was asked to do. */
@@ -14,6 +15,12 @@ export type Command =
       readonly nodesMax: number
       /** Only those of this scenario; null: all. */
       readonly scenario: string | null
+      readonly json: boolean
+    }
+  | {
+      readonly kind: 'sessions'
+      readonly scenario: SessionScenario
+      readonly seeds: { readonly first: number; readonly last: number }
       readonly json: boolean
     }
   | {
@@ -44,9 +51,10 @@ export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [-
   --list           the scenarios
   --gates          measures every published figure that is to be beaten; minutes. --brief: with
                    ${briefNodesMax} nodes at most, which says less. --scenario: those of one only
-  --planted-bugs   breaks the core in many ways, and shows that each is noticed; --brief: with
+  --planted-bugs   breaks the cores in many ways, and shows that each is noticed; --brief: with
                    seeds that are known to notice it
-  --scenario NAME  which one; its default number of nodes is in the list
+  --scenario NAME  which one; its default number of nodes is in the list. Those whose names begin
+                   with sessions- take --seed, --seeds and --json only
   --nodes N        how many nodes, up to ${nodesMax}
   --seed S         default 1: the same seed gives the same run
   --seeds A..B     many seeds; ends with how many failed, and which
@@ -73,6 +81,10 @@ export function parseCommandLine(args: readonly string[]): Command {
     const only = flags.scenario === undefined ? null : scenarioOf(flags.scenario).name
     const { json } = flags
     return { kind: 'gates', seed: seeds.first, nodesMax: most, scenario: only, json }
+  }
+  const ofSessions = sessionScenarios.get(flags.scenario ?? '')
+  if (ofSessions !== undefined) {
+    return { kind: 'sessions', scenario: ofSessions, seeds, json: flags.json }
   }
   const scenario = scenarioOf(flags.scenario)
   const nodes =
@@ -120,7 +132,7 @@ function scenarioOf(name: string | undefined): Scenario {
   if (name === undefined) throw new UsageError('which scenario? --list names them')
   const scenario = scenarios.get(name)
   if (scenario !== undefined) return scenario
-  const close = closestKey(name, [...scenarios.keys()])
+  const close = closestKey(name, [...scenarios.keys(), ...sessionScenarios.keys()])
   const hint = close === undefined ? '--list names them' : `did you mean '${close}'?`
   throw new UsageError(`no scenario is called '${name}'; ${hint}`)
 }

@@ -1,10 +1,11 @@
-/** `npm run simulate`: the production core of membership on simulated time; see `--help`. */
+/** `npm run simulate`: production code of membership and sessions on simulated time; see `--help`. */
 import { type Command, parseCommandLine, UsageError, usage } from './command-line.ts'
 import { narrowDown } from './explore.ts'
 import { gatesText, measureGates } from './gates.ts'
 import { catchText, huntPlantedBugs } from './planted-bugs.ts'
 import { failureText, json, listText, resultText } from './report.ts'
 import { type Outcome, type RunResult, runScenario, stepsOf } from './run-scenario.ts'
+import { huntInSessions, sessionListText, simulateSessions } from './sessions/session-command.ts'
 import { isRemovable } from './step.ts'
 import { whereText } from './where.ts'
 
@@ -16,12 +17,13 @@ function say(text: string): void {
 }
 
 /** @returns the exit code */
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const command = parseCommandLine(args)
   if (command.kind === 'help') say(usage)
-  else if (command.kind === 'list') say(listText())
+  else if (command.kind === 'list') say(`${listText()}\n${sessionListText()}`)
   else if (command.kind === 'gates') return gates(command)
-  else if (command.kind === 'planted-bugs') return bugs(command)
+  else if (command.kind === 'planted-bugs') return await bugs(command)
+  else if (command.kind === 'sessions') return await simulateSessions(command, say)
   else if (command.print) printSteps(command)
   else return simulate(command)
   return 0
@@ -45,14 +47,18 @@ function gates(command: Extract<Command, { kind: 'gates' }>): number {
   return results.every(({ passes }) => passes) ? 0 : exitCodes.violation
 }
 
-function bugs({ brief, json: asJson }: Extract<Command, { kind: 'planted-bugs' }>): number {
+async function bugs({
+  brief,
+  json: asJson,
+}: Extract<Command, { kind: 'planted-bugs' }>): Promise<number> {
   const catches = huntPlantedBugs(brief, (one) => {
     if (!asJson) say(catchText(one))
   })
   const missed = catches.filter(({ result }) => result === null).length
   if (asJson) say(JSON.stringify(catches))
   else say(`${catches.length} planted bugs, ${missed} missed`)
-  return missed === 0 ? 0 : exitCodes.violation
+  const missedInSessions = await huntInSessions(brief, asJson ? null : say)
+  return missed + missedInSessions === 0 ? 0 : exitCodes.violation
 }
 
 function simulate(command: Extract<Command, { kind: 'run' }>): number {
@@ -106,7 +112,7 @@ function repeated(first: RunResult, times: number, again: () => RunResult): RunR
 }
 
 try {
-  process.exitCode = main(process.argv.slice(2))
+  process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   process.stderr.write(`${error.message}\n`)

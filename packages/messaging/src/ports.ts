@@ -25,12 +25,12 @@ export interface IncomingLane {
   resume(): void
 }
 
-/** The conversation with one process of a peer. */
+/** The conversation with one process of a peer; it outlives connections. */
 export interface Session {
   readonly peer: NodeId
   readonly peerBootId: BootId
-  /** Which of the sessions between the two processes this is, from 1. */
-  readonly attachment: number
+  /** The same at both ends; tells it from other sessions of the two processes. */
+  readonly id: string
   readonly closed: boolean
   readonly control: OutgoingLane
   /** True when the peer is slow to take replies. */
@@ -39,7 +39,11 @@ export interface Session {
     control(type: number, bytes: Uint8Array, start: number, end: number): void
     lane(lane: IncomingLane): void
     idle(): boolean
-    closed(reason: NodosumError): void
+    /** @param unknown frames of which nobody knows whether they arrived, by stream and sequences */
+    closed(
+      reason: NodosumError,
+      unknown: readonly { readonly stream: number; readonly from: number; readonly to: number }[],
+    ): void
   } | null
   openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane
   controlFrame(type: number, bodyLength: number): number

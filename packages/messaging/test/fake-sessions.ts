@@ -98,7 +98,7 @@ class FakeIncomingLane implements IncomingLane {
 export class FakeSession implements Session {
   readonly peer: NodeId
   readonly peerBootId: BootId
-  readonly attachment = 1
+  readonly id = '00000001'
   readonly control: FakeOutgoingLane
   readonly wire: FakeWire
   handler: Session['handler'] = null
@@ -170,6 +170,6 @@ export class FakeSession implements Session {
     for (const lane of this.#outgoing) lane.closed = true
     this.#onEnd()
     for (const lane of this.incoming) lane.receiver?.closed()
-    this.handler?.closed(error)
+    this.handler?.closed(error, [])
   }
 }

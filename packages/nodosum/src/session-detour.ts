@@ -47,7 +47,7 @@ export class SessionDetour implements Detour {
     this.#bucket = new TokenBucket({ ...opens, nowMs: parts.scheduler.nowMs() })
     parts.messaging.application(gossipApplication).onMessage((payload, { from }) => {
       if (!(payload instanceof Uint8Array)) return
-      const remote = parts.sessions.get(from as NodeId)?.connection.remote
+      const remote = parts.sessions.get(from as NodeId)?.carriage?.connection.remote
       if (remote === undefined) return
       const { host, port } = remote
       this.onPacket?.(payload, { nodeId: from as NodeId, address: { host, port } })
@@ -62,7 +62,8 @@ export class SessionDetour implements Detour {
 
   send(bytes: Uint8Array, to: NodeId): boolean {
     const { sessions, messaging, vouch } = this.#parts
-    if (sessions.get(to) === null) return false
+    // A session without a connection would keep the packet until it is old.
+    if ((sessions.get(to)?.carriage ?? null) === null) return false
     const release = vouch(to)
     try {
       return messaging.application(gossipApplication).trySend(to, bytes) === 'accepted'

@@ -13,7 +13,7 @@ import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
 import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
 import { MessagingService } from '@nodosum/messaging'
 import { createPacketSeal, type PacketSeal, sealOverheadBytes } from '@nodosum/security'
-import { type Session, SessionTable } from '@nodosum/streams'
+import { type Carriage, type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
@@ -128,6 +128,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
       }
     },
     scheduler,
+    random,
     logger,
     options: config.layers.streams,
   })
@@ -230,12 +231,14 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
 
   sessions.onSession = (session) => {
-    trust.forget(session.peer)
     messaging.attach(session)
-    session.onRenewal = () => pool.replacementAsked(session.connection)
-    pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+  }
+  sessions.onAttached = (session, carriage) => {
+    trust.forget(session.peer)
+    session.onRenewal = () => pool.replacementAsked(carriage.connection)
+    pool.takeIntoUse(carriage.connection, useOf(session, carriage, sessions, open))
     // One of the two asks; what they tell each other holds for both.
-    if (session.dialer === nodeId) scheduler.immediate(() => exchange.compare(session.peer))
+    if (carriage.dialer === nodeId) scheduler.immediate(() => exchange.compare(session.peer))
   }
   // Somebody was away while the keys changed: this node, or the member at that address.
   membership.onUnknownKey = ({ host, port }) => {
@@ -248,8 +251,10 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     directory.changed()
     processes.changed()
     if (kind === 'restarted' || kind === 'failed' || kind === 'left') trust.forget(member.nodeId)
-    // The verdict ends no session, but it is reason to ask for a sign of life.
+    // The verdict ends no session that has a connection, but it is reason to ask for a sign of life.
     if (kind === 'failed') pool.probe(member.nodeId)
+    const hasGone = member.state === 'failed' || member.state === 'left'
+    sessions.peerFailed(member.nodeId, hasGone)
     if (kind === 'joined' || kind === 'restarted') {
       // Dials that the process before did not answer say nothing of this one.
       pool.forget(member.nodeId)
@@ -282,27 +287,29 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   }
 }
 
-/** What a session says to the pool about the connection that carries it. */
+/** What a session says to the pool about a connection that carries it, or did. */
 export function useOf(
   session: Session,
+  carriage: Carriage,
   sessions: SessionTable,
   open: (peer: NodeId) => void,
 ): ConnectionUse {
+  const isCarrying = (): boolean => session.carriage === carriage
   return {
     peer: session.peer,
-    activity: () => session.activity,
-    isIdle: () => session.isIdle,
-    // The peer's handlers never pause the control lane.
+    activity: () => (isCarrying() ? session.activity : 0),
+    isIdle: () => !isCarrying() || session.isIdle,
+    // The session's own credit sees to it that the peer takes all of them at any time.
     owed: () => ({
-      waitingBytes: session.control.bufferedBytes,
-      movedBytes: session.control.movedBytes,
+      waitingBytes: isCarrying() ? carriage.waitingBytes : 0,
+      movedBytes: carriage.movedBytes,
     }),
-    retire: () => session.retire(),
+    retire: async () => session.retire(carriage),
     askToReplace: () => session.askForRenewal(),
     abandon: (error) => {
-      session.end(error)
+      session.abandon(carriage, error)
       open(session.peer)
     },
-    moveTo: (connection, options) => sessions.moveTo(session, connection, options),
+    moveTo: (connection) => sessions.moveTo(session, connection),
   }
 }

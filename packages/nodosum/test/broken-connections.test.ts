@@ -55,9 +55,11 @@ async function run(seed: string): Promise<number> {
     ])
     const numbers = handled[1 - index] as number[]
     expect(new Set(numbers).size, `seed ${seed}: handled once`).toBe(numbers.length)
-    expect(books.delivered, `seed ${seed}: delivered were handled`).toBeLessThanOrEqual(
+    // The session goes on: what a connection took with it is sent again over the next one.
+    expect([books.delivered, books.unknown], `seed ${seed}: outcomes of ${node.id}`).toEqual([
       numbers.length,
-    )
+      0,
+    ])
     delivered += books.delivered
   }
   return delivered

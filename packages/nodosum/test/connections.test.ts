@@ -275,11 +275,7 @@ describe('reloaded certificates', () => {
         identity: { certificateFile, keyFile, caFile },
         gossipKeys,
         transport,
-        // Patience, so that a busy machine finds both ends at rest, too.
-        layers: {
-          pool: { sweepMs: 20, replaceRetryMs: 20, replaceWithinMs: 600_000 },
-          streams: { retireWaitMs: 1_000 },
-        },
+        layers: { pool: { sweepMs: 20, replaceRetryMs: 20 } },
       })
     }
     const a = await start('a', [])
@@ -335,7 +331,6 @@ describe('reloaded certificates', () => {
         expect([unknown, delivered]).toEqual([0, accepted])
       }
       const counters = [a, b].map((node) => node.metrics().connections.counters)
-      expect(counters.map(({ replacedInUse }) => replacedInUse)).toEqual([0, 0])
       // One end replaces, always the same.
       const replaced = counters.map((each) => each.replaced)
       expect(Math.max(...replaced)).toBeGreaterThanOrEqual(4)

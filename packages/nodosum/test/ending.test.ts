@@ -237,6 +237,7 @@ describe('a process that is killed', () => {
       pool: { stallTimeoutMs: 120_000 },
       quic: { idleTimeoutMs: 120_000 },
       membership: { suspicionMinMs: 1_000, suspicionMaxMultiple: 1 },
+      streams: { retentionMs: 500 },
     } as const
     const shared = { profile: 'development', developmentDirectory, layers } as const
     const a = await startNode({ nodeId: 'a', ...shared })

@@ -80,8 +80,10 @@ export class SimulatedNode {
     const open = (peer: NodeId): void => void sessions.ensure(peer).catch(() => undefined)
     sessions.onSession = (session) => {
       this.messaging.attach(session)
-      session.onRenewal = () => this.pool.replacementAsked(session.connection)
-      this.pool.takeIntoUse(session.connection, useOf(session, sessions, open))
+    }
+    sessions.onAttached = (session, carriage) => {
+      session.onRenewal = () => this.pool.replacementAsked(carriage.connection)
+      this.pool.takeIntoUse(carriage.connection, useOf(session, carriage, sessions, open))
     }
     void this.pool.listen((connection) => sessions.accept(connection))
   }

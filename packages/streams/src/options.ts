@@ -1,15 +1,21 @@
 import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { z } from 'zod'
+import type { SessionLimits } from './core/session-shapes.ts'
 
 /** See `streamsOptions` for defaults, ranges and meanings. */
 export interface StreamsOptions {
   readonly messageBytesMax: number
   readonly laneBufferBytesMax: number
+  readonly laneWindowBytes: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
   readonly sessionsMax: number
   readonly helloTimeoutMs: number
-  readonly retireWaitMs: number
+  readonly acknowledgeWithinMs: number
+  readonly retentionMs: number
+  readonly detachedMaxMs: number
+  readonly redialMaxMs: number
+  readonly pooledBuffersMax: number
 }
 
 /** Every limit and time of sessions and lanes. */
@@ -20,7 +26,7 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       default: 1_048_576,
       min: 1_024,
       max: 16_777_216,
-      description: 'Largest body of one frame. A longer message is refused before it is sent.',
+      description: 'Largest body of one message. A longer one is refused before it is sent.',
       source: 'NATS max_payload is 1 MiB as well',
     }),
     laneBufferBytesMax: bytes({
@@ -28,14 +34,22 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       min: 65_536,
       max: 268_435_456,
       description:
-        'What may wait in one outgoing lane, beside what the transport holds. At the bound a send waits and a trySend is refused with BACKPRESSURE.',
+        'What one outgoing lane keeps until the peer has acknowledged it. At the bound a send waits and a trySend is refused with BACKPRESSURE.',
+    }),
+    laneWindowBytes: bytes({
+      default: 2_097_152,
+      min: 65_536,
+      max: 134_217_728,
+      description:
+        'What the peer may send on one lane beyond what was handed on here; a paused lane holds at most this and one frame.',
+      source: 'half of the window that transports give a stream, which therefore never closes',
     }),
     controlBufferBytesMax: bytes({
       default: 16_777_216,
       min: 1_048_576,
       max: 268_435_456,
       description:
-        'Replies and acknowledgements that may wait for a slow peer. From half of it on, new requests of that peer are answered with OVERLOAD; at the bound its session ends.',
+        'Replies and confirmations that a peer has not acknowledged. From half of it on, new requests of that peer are answered with OVERLOAD; at the bound its session ends.',
     }),
     lanesPerSessionMax: integer({
       default: 256,
@@ -55,12 +69,56 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       max: 60_000,
       description: 'How long the two HELLOs of a connection may take.',
     }),
-    retireWaitMs: duration({
-      default: 250,
-      min: 0,
-      max: 60_000,
+    acknowledgeWithinMs: duration({
+      default: 20,
+      min: 1,
+      max: 1_000,
       description:
-        'How long a session that moves to another connection waits at each end for what is under way to end, while new sends wait. If it does not end in time, the session stays and goes on.',
+        'How long what arrived may wait for its acknowledgement; after 64 KiB it leaves at once.',
+    }),
+    retentionMs: duration({
+      default: 60_000,
+      min: 0,
+      max: 86_400_000,
+      description:
+        'How long a session without a connection is kept after membership has declared its peer failed. Then it ends, and what was not acknowledged is unknown.',
+    }),
+    detachedMaxMs: duration({
+      default: 600_000,
+      min: 1_000,
+      max: 86_400_000,
+      description:
+        'How long a session is kept without a connection at most, whatever membership says.',
+    }),
+    redialMaxMs: duration({
+      default: 5_000,
+      min: 10,
+      max: 600_000,
+      description:
+        'Longest pause between two attempts to get a connection for a session that lost its own; it doubles from 20 ms on, with full jitter.',
+    }),
+    pooledBuffersMax: integer({
+      default: 256,
+      min: 0,
+      max: 65_536,
+      description: 'Buffers of 64 KiB for outgoing frames that a node keeps to use them again.',
     }),
   }),
 })
+
+/** Acknowledged at once when so much has come: a frame buffer, which the sender can use again. */
+const acknowledgeBytes = 65_536
+
+/** What one session needs of them. */
+export function sessionLimits(options: StreamsOptions): SessionLimits {
+  return {
+    messageBytesMax: options.messageBytesMax,
+    laneBufferBytesMax: options.laneBufferBytesMax,
+    laneWindowBytes: options.laneWindowBytes,
+    controlBufferBytesMax: options.controlBufferBytesMax,
+    lanesPerSessionMax: options.lanesPerSessionMax,
+    acknowledgeBytes: Math.min(acknowledgeBytes, options.laneWindowBytes / 2),
+    acknowledgeWithinMs: options.acknowledgeWithinMs,
+    retention: { afterFailureMs: options.retentionMs, mostMs: options.detachedMaxMs },
+  }
+}

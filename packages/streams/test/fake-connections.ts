@@ -118,7 +118,7 @@ class FakeStream implements ByteStream {
 export class FakeConnection implements Connection {
   readonly kind = 'fake'
   readonly remote: { host: string; port: number }
-  readonly peer: Connection['peer']
+  peer: Connection['peer']
   readonly streams: FakeStream[] = []
   onClosed: ((reason: ConnectionCloseReason) => void) | null = null
   closedWith: ConnectionCloseReason | null = null

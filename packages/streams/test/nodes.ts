@@ -15,6 +15,7 @@ import {
   SessionTable,
   type StreamsOptions,
   streamsOptions,
+  type UnknownOutcome,
 } from '../src/index.ts'
 import { connectionPair, type FakeConnection, perfectWire, type Wire } from './fake-connections.ts'
 
@@ -36,6 +37,8 @@ export class TestNode {
   readonly lanes: HeardLane[] = []
   readonly control: string[] = []
   readonly endings: NodosumError[] = []
+  /** Ranges of frames that the endings reported as unknown. */
+  readonly unknown: UnknownOutcome[] = []
   /** What the next dial does instead. */
   dialFails: Error | null = null
   dials = 0
@@ -58,6 +61,7 @@ export class TestNode {
         return world.connect(peer, options.certificate ?? id)
       },
       scheduler: world.scheduler,
+      random: random.stream(`${id} ${this.bootId}`),
       logger: silentLogger,
       options: streamsOptions.parse(options.streams ?? {}),
     })
@@ -68,6 +72,13 @@ export class TestNode {
     const last = this.sessions.at(-1)
     if (last === undefined) throw new Error(`${this.id} has no session`)
     return last
+  }
+
+  /** The connection that carries the last session. */
+  get connection(): FakeConnection {
+    const { carriage } = this.session
+    if (carriage === null) throw new Error(`${this.id} has no connection`)
+    return carriage.connection as unknown as FakeConnection
   }
 
   ensure(peer: string): Promise<Session> {
@@ -103,7 +114,10 @@ export class TestNode {
         }
       },
       idle: () => this.isIdle,
-      closed: (error) => void this.endings.push(error),
+      closed: (error, unknown) => {
+        this.endings.push(error)
+        this.unknown.push(...unknown)
+      },
     }
   }
 }
@@ -162,4 +176,16 @@ export async function until(condition: () => boolean): Promise<void> {
 /** Lets everything happen that needs no time to pass. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Two nodes with a session. */
+export async function connected(
+  options: TestNodeOptions = {},
+): Promise<{ world: TestWorld; a: TestNode; b: TestNode }> {
+  const world = new TestWorld()
+  const [a, b] = [world.node('a', options), world.node('b', options)]
+  await a.ensure('b')
+  await until(() => b.sessions.length === 1)
+  await settle()
+  return { world, a, b }
 }

@@ -213,14 +213,14 @@ export const poolOptions: OptionTable<PoolSettings> = defineOptions({
       min: 1_000,
       max: 3_600_000,
       description:
-        'How long the end that dialed a connection tries to find both ends at rest when it replaces it, also when the other end has asked for that. After it the connection is replaced all the same; what is in flight on it then ends as unknown. An end that asked and got nothing within this time does it itself, by the same rule: so new credentials are in force everywhere after twice this time at the latest.',
+        'How long an end that accepted a connection, and has asked the one that dialed to replace it, waits before it does so itself. So new credentials are in force everywhere soon, and after this time where the end that dialed cannot reach the other any more.',
     }),
     replaceRetryMs: duration({
       default: 1_000,
       min: 10,
       max: 60_000,
       description:
-        'Upper bound of the pause after the first try to replace a connection that is in use; it doubles with each further one, up to a quarter of replaceWithinMs, and is drawn with full jitter.',
+        'Upper bound of the pause after the first try to replace a connection that failed; it doubles with each further one, up to a quarter of replaceWithinMs, and is drawn with full jitter.',
     }),
   }),
 })

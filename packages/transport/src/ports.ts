@@ -29,10 +29,8 @@ export interface ConnectionUse {
   /** The connection is lost: ends its use at once, with this error, and opens another. */
   abandon(error: NodosumError): void
   /**
-   * Goes on over another connection to the same peer. Without `force` only once both ends have
-   * come to rest, for which the layer above may make them wait a moment; with it, what is under way
-   * ends as the layer above says. Resolves to whether it did; if not, the other connection stays
-   * the caller's.
+   * Goes on over another connection to the same peer, in use or not, and closes this one. Resolves
+   * to whether it does; if not, the other connection stays the caller's.
    */
-  moveTo(connection: Connection, options: { readonly force: boolean }): Promise<boolean>
+  moveTo(connection: Connection): Promise<boolean>
 }

@@ -232,7 +232,9 @@ export class FakeUse implements ConnectionUse {
   /** How often the pool asked for a replacement by the peer. */
   asks = 0
   readonly abandonedWith: NodosumError[] = []
-  readonly moves: { connection: Connection; force: boolean }[] = []
+  readonly moves: Connection[] = []
+  /** Whether another connection is not taken. */
+  refusesMoves = false
 
   constructor(peer: string, connection: FakeConnection) {
     this.peer = parseNodeId(peer)
@@ -267,9 +269,9 @@ export class FakeUse implements ConnectionUse {
     void this.connection.close({ reason: error.code })
   }
 
-  async moveTo(connection: Connection, { force }: { force: boolean }): Promise<boolean> {
-    if (!force && (this.isBusy || this.peerIsBusy)) return false
-    this.moves.push({ connection, force })
+  async moveTo(connection: Connection): Promise<boolean> {
+    if (this.refusesMoves) return false
+    this.moves.push(connection)
     await this.connection.close({ reason: 'moved' })
     return true
   }

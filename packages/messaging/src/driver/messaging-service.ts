@@ -317,5 +317,5 @@ function messageIdPrefix(
   session: Session,
   lane: { stream: number },
 ): string {
-  return `${from}.${to.slice(0, 8)}.${session.attachment}.${lane.stream}.`
+  return `${from}.${to.slice(0, 8)}.${session.id}.${lane.stream}.`
 }

@@ -9,7 +9,7 @@ import {
   type TimerHandle,
 } from '@nodosum/kernel'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
-import { frameType } from '../wire/frame.ts'
+import { connectionFrame, frameBytesMax, frameType } from '../wire/frame.ts'
 import { FrameDecoder } from '../wire/frame-decoder.ts'
 import {
   decodeHello,
@@ -20,7 +20,6 @@ import {
   protocolVersions,
   type Reject,
 } from '../wire/hello.ts'
-import { OutgoingLane } from './outgoing-lane.ts'
 
 /** Who this process is, as it says in every HELLO. */
 export interface Self {
@@ -29,38 +28,45 @@ export interface Self {
   readonly bootId: BootId
 }
 
+/** What a dialer wants a connection to carry. */
+export interface Offer {
+  readonly expected: NodeId
+  readonly attachment: number
+  /** The session that goes on, or the one that starts. */
+  readonly session: string
+  /** Whether the peer must know it. */
+  readonly resumes: boolean
+}
+
 /** A connection whose two HELLOs are confirmed, with its control stream. */
 export interface Established {
   readonly connection: Connection
-  readonly peer: Hello
+  readonly peer: Pick<Hello, 'nodeId' | 'bootId' | 'windowBytes'>
   readonly dialer: NodeId
   readonly attachment: number
-  readonly control: OutgoingLane
+  /** The session that both ends agreed on. */
+  readonly session: string
   readonly controlBytes: ByteStream
-  readonly controlDecoder: FrameDecoder
-  /** Gets the control frames that follow; those before it is set do not exist. */
-  setControlSink(sink: ControlSink): void
+  /** What has arrived on the control stream after the HELLOs, once. */
+  takeEarly(): Uint8Array[]
 }
 
-export type ControlSink = (
-  type: number,
-  sequence: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-) => void
+/** How an acceptor continues after a HELLO: with which session. */
+export interface Welcome {
+  readonly session: string
+  readonly resumes: boolean
+}
 
-/** Decides about a HELLO from a dialer: null accepts it. */
-export type Judge = (hello: Hello) => Reject | null
+/** Decides about a HELLO from a dialer. */
+export type Judge = (hello: Hello) => Reject | Welcome
 
 export interface HandshakeOptions {
   readonly connection: Connection
   readonly self: Self
   readonly scheduler: Scheduler
   readonly timeoutMs: number
-  readonly frameBytesMax: number
-  readonly controlBufferBytesMax: number
-  readonly schedule: (lane: OutgoingLane) => void
+  /** What the peer may send on each lane at first. */
+  readonly windowBytes: number
 }
 
 /** The other connection of two simultaneous ones was kept. */
@@ -71,18 +77,19 @@ export const duplicateCode = 'DUPLICATE'
  * confirms it. Rejects with the acceptor's reason, or null for a connection that lost to another.
  */
 export function greet(
-  options: HandshakeOptions & { expected: NodeId; attachment: number },
+  options: HandshakeOptions & { offer: Offer; rejected: (reject: Reject) => void },
 ): Promise<Established | null> {
-  const { connection, self } = options
+  const { connection, self, offer } = options
   return new Promise((resolve, reject) => {
     const bytes = connection.openStream()
     const exchange = new Exchange(options, bytes, (problem) => reject(problem))
-    exchange.write(frameType.hello, helloOf(self, options.expected, options.attachment))
+    exchange.write(frameType.hello, helloOf(options, offer))
     exchange.onFrame = (type, body) => {
       if (type === frameType.reject) {
         const refusal = decodeReject(body)
         exchange.finish()
         void connection.close()
+        if (refusal !== null) options.rejected(refusal)
         if (refusal?.code === duplicateCode) resolve(null)
         else reject(refusalError(refusal))
         return
@@ -90,16 +97,16 @@ export function greet(
       const peer = type === frameType.hello ? decodeHello(body) : null
       const problem = checkHello(peer, self, connection)
       if (peer === null || problem !== null) return exchange.fail(problem ?? undecodable())
-      if (peer.nodeId !== options.expected) {
+      if (peer.nodeId !== offer.expected) {
         return exchange.fail(
           new NodosumError(
             'ERR_NODOSUM_IDENTITY_MISMATCH',
-            `expected node ${options.expected} at ${place(connection)}, found ${peer.nodeId}`,
+            `expected node ${offer.expected} at ${place(connection)}, found ${peer.nodeId}`,
           ),
         )
       }
       exchange.write(frameType.confirm, new Uint8Array(0))
-      resolve(exchange.establish(peer, self.nodeId, options.attachment))
+      resolve(exchange.establish(peer, peer.session, self.nodeId, offer.attachment))
     }
   })
 }
@@ -109,6 +116,7 @@ export function answer(options: HandshakeOptions & { judge: Judge }): Promise<Es
   const { connection, self } = options
   return new Promise((resolve, reject) => {
     let peer: Hello | null = null
+    let session = ''
     const timer = options.scheduler.after(options.timeoutMs, () => {
       connection.onStream = null
       void connection.close({ reason: 'no HELLO in time' })
@@ -126,25 +134,28 @@ export function answer(options: HandshakeOptions & { judge: Judge }): Promise<Es
       opened.onFrame = (type, body) => {
         if (peer !== null) {
           if (type !== frameType.confirm) return opened.fail(undecodable())
-          resolve(opened.establish(peer, peer.nodeId, peer.attachment))
+          resolve(opened.establish(peer, session, peer.nodeId, peer.attachment))
           return
         }
         const hello = type === frameType.hello ? decodeHello(body) : null
         const problem = checkHello(hello, self, connection)
-        const refusal =
+        const verdict =
           hello === null || problem !== null
             ? refusalOf(problem ?? undecodable())
             : options.judge(hello)
-        if (refusal !== null || hello === null) {
-          opened.write(frameType.reject, encodeReject(refusal ?? refusalOf(undecodable())))
+        if (hello === null || 'code' in verdict) {
+          const refusal = 'code' in verdict ? verdict : refusalOf(undecodable())
+          opened.write(frameType.reject, encodeReject(refusal))
           opened.finish()
-          void connection.close({ reason: refusal?.code ?? '' })
+          void connection.close({ reason: refusal.code })
           if (problem !== null) reject(problem)
           else resolve(null)
           return
         }
         peer = hello
-        opened.write(frameType.hello, helloOf(self, hello.nodeId, hello.attachment))
+        session = verdict.session
+        const { nodeId: expected, attachment } = hello
+        opened.write(frameType.hello, helloOf(options, { expected, attachment, ...verdict }))
       }
     }
   })
@@ -155,12 +166,9 @@ class Exchange {
   onFrame: ((type: number, body: Uint8Array) => void) | null = null
   readonly #options: HandshakeOptions
   readonly #bytes: ByteStream
-  readonly #control: OutgoingLane
   readonly #decoder: FrameDecoder
   readonly #timer: TimerHandle
   readonly #refuse: (problem: NodosumError) => void
-  #sink: ControlSink | null = null
-  #received = 0
 
   constructor(
     options: HandshakeOptions,
@@ -171,25 +179,19 @@ class Exchange {
     this.#bytes = bytes
     this.#refuse = refuse
     const { connection } = options
-    this.#control = new OutgoingLane({
-      stream: 0,
-      bytes,
-      bufferBytesMax: options.controlBufferBytesMax,
-      schedule: options.schedule,
-    })
     this.#decoder = new FrameDecoder({
-      frameBytesMax: options.frameBytesMax,
+      frameBytesMax,
       sink: {
         frame: (type, _flags, stream, sequence, chunk, start, end) => {
-          if (this.#sink !== null) return this.#sink(type, sequence, chunk, start, end)
-          if (stream !== 0 || sequence !== ++this.#received) return this.fail(undecodable())
-          this.onFrame?.(type, chunk.subarray(start, end))
+          if (stream !== 0 || sequence !== 0) this.fail(undecodable())
+          else this.onFrame?.(type, chunk.subarray(start, end))
+          return true
         },
       },
     })
     bytes.onData = (chunk) => {
       this.#decoder.push(chunk)
-      if (this.#sink === null && this.#decoder.problem !== null) this.fail(undecodable())
+      if (this.#decoder.problem !== null) this.fail(undecodable())
     }
     this.#timer = options.scheduler.after(options.timeoutMs, () =>
       this.fail(
@@ -206,13 +208,12 @@ class Exchange {
   }
 
   write(type: number, body: Uint8Array): void {
-    const at = this.#control.frame(type, 0, body.length)
-    this.#control.buffer.set(body, at)
-    this.#control.flush()
+    this.#bytes.write(connectionFrame(type, body))
   }
 
   fail(problem: NodosumError): void {
     this.finish()
+    this.#decoder.stop()
     void this.#options.connection.close({ reason: problem.code })
     this.#refuse(problem)
   }
@@ -223,24 +224,23 @@ class Exchange {
     this.#options.connection.onClosed = null
   }
 
-  establish(peer: Hello, dialer: NodeId, attachment: number): Established {
+  /** What follows the HELLOs waits until the session takes it. */
+  establish(peer: Hello, session: string, dialer: NodeId, attachment: number): Established {
     this.finish()
+    this.#decoder.pause()
     return {
       connection: this.#options.connection,
       peer,
       dialer,
       attachment,
-      control: this.#control,
+      session,
       controlBytes: this.#bytes,
-      controlDecoder: this.#decoder,
-      setControlSink: (sink) => {
-        this.#sink = sink
-      },
+      takeEarly: () => this.#decoder.takeHeld(),
     }
   }
 }
 
-function helloOf(self: Self, expected: NodeId, attachment: number): Uint8Array {
+function helloOf({ self, windowBytes }: HandshakeOptions, offer: Offer): Uint8Array {
   return encodeHello({
     versionMin: protocolVersions.min,
     versionMax: protocolVersions.max,
@@ -248,8 +248,8 @@ function helloOf(self: Self, expected: NodeId, attachment: number): Uint8Array {
     cluster: self.cluster,
     nodeId: self.nodeId,
     bootId: self.bootId,
-    expected,
-    attachment,
+    windowBytes,
+    ...offer,
   })
 }
 
@@ -293,7 +293,7 @@ function checkHello(hello: Hello | null, self: Self, connection: Connection): No
 }
 
 function refusalOf(problem: NodosumError): Reject {
-  return { code: problem.code, message: problem.message }
+  return { code: problem.code, message: problem.message, attachment: 0 }
 }
 
 function refusalError(refusal: Reject | null): NodosumError {

@@ -1,78 +1,40 @@
 import type { NodeId, Scheduler } from '@nodosum/kernel'
-import type { StreamsOptions } from '../options.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
-import { FrameDecoder } from '../wire/frame-decoder.ts'
-import { protocolVersions } from '../wire/hello.ts'
-import type { ControlSink, Established, Self } from './handshake.ts'
-import { OutgoingLane } from './outgoing-lane.ts'
-import { Session } from './session.ts'
+import type { Established, Self } from './handshake.ts'
+import { Session, type SessionParts } from './session.ts'
 
 /** What may be on its way inside this process before `write` says stop. */
 const localWindowBytes = 262_144
-
-/** Both ends take the peer for the dialer and count from after its HELLO and CONFIRM. */
-const helloFrames = 2
-
-interface LocalOptions {
-  readonly self: Self
-  readonly scheduler: Scheduler
-  readonly options: StreamsOptions
-  readonly schedule: (lane: OutgoingLane) => void
-}
 
 /**
  * The session of a node with itself: the same frames, bounds and outcomes as with any other, over
  * memory instead of a socket, so that a handler cannot tell and a payload is never shared.
  */
-export function localSession(options: LocalOptions): [near: Session, far: Session] {
-  const [a, b] = connectionPair(options)
-  const controls = streamPair(options.scheduler)
-  return [end(options, a, controls[0]), end(options, b, controls[1])]
-}
-
-function end(options: LocalOptions, connection: LocalConnection, bytes: LocalStream): Session {
-  let sink: ControlSink | null = null
-  const decoder = new FrameDecoder({
-    frameBytesMax: options.options.messageBytesMax + 1_024,
-    sink: {
-      frame: (type, _flags, _stream, sequence, chunk, start, at) =>
-        sink?.(type, sequence + helloFrames, chunk, start, at),
-    },
-  })
-  bytes.onData = (chunk) => decoder.push(chunk)
-  const established: Established = {
-    connection,
-    peer: {
-      versionMin: protocolVersions.min,
-      versionMax: protocolVersions.max,
-      features: 0,
-      cluster: options.self.cluster,
-      nodeId: options.self.nodeId,
-      bootId: options.self.bootId,
-      expected: options.self.nodeId,
+export function localSession(
+  self: Self,
+  id: string,
+  parts: SessionParts,
+  onSession: (session: Session) => void,
+): Session {
+  const { scheduler, options } = parts
+  const connections = connectionPair(self.nodeId, scheduler)
+  const controls = streamPair(scheduler)
+  const open = (side: 0 | 1): [Session, Established] => {
+    const established: Established = {
+      connection: connections[side],
+      peer: { ...self, windowBytes: options.laneWindowBytes },
+      dialer: self.nodeId,
       attachment: 1,
-    },
-    dialer: options.self.nodeId,
-    attachment: 1,
-    control: new OutgoingLane({
-      stream: 0,
-      bytes,
-      bufferBytesMax: options.options.controlBufferBytesMax,
-      schedule: options.schedule,
-    }),
-    controlBytes: bytes,
-    controlDecoder: decoder,
-    setControlSink: (given) => {
-      sink = given
-    },
+      session: id,
+      controlBytes: controls[side],
+      takeEarly: () => [],
+    }
+    return [new Session({ established, self: self.nodeId, parts }), established]
   }
-  return new Session({
-    established,
-    scheduler: options.scheduler,
-    options: options.options,
-    schedule: options.schedule,
-    onClosed: () => undefined,
-  })
+  const [near, far] = [open(0), open(1)]
+  for (const [session] of [far, near]) onSession(session)
+  for (const [session, established] of [far, near]) session.attach(established)
+  return near[0]
 }
 
 class LocalConnection implements Connection {
@@ -85,8 +47,8 @@ class LocalConnection implements Connection {
 
   readonly #scheduler: Scheduler
 
-  constructor({ self, scheduler }: LocalOptions) {
-    this.peer = { nodeId: self.nodeId, uri: '' }
+  constructor(nodeId: NodeId, scheduler: Scheduler) {
+    this.peer = { nodeId, uri: '' }
     this.#scheduler = scheduler
   }
 
@@ -134,7 +96,8 @@ class LocalStream implements ByteStream {
   write(chunk: Uint8Array): boolean {
     const { other } = this
     if (other === null) return false
-    other.#queue.push(chunk)
+    // Its writer uses the memory again, and a handler may keep what it gets.
+    other.#queue.push(chunk.slice())
     other.#queuedBytes += chunk.length
     other.#wake()
     if (other.#queuedBytes < localWindowBytes) return true
@@ -197,9 +160,9 @@ function streamPair(scheduler: Scheduler): [LocalStream, LocalStream] {
   return [near, far]
 }
 
-function connectionPair(options: LocalOptions): [LocalConnection, LocalConnection] {
-  const near = new LocalConnection(options)
-  const far = new LocalConnection(options)
+function connectionPair(nodeId: NodeId, scheduler: Scheduler): [LocalConnection, LocalConnection] {
+  const near = new LocalConnection(nodeId, scheduler)
+  const far = new LocalConnection(nodeId, scheduler)
   near.other = far
   far.other = near
   return [near, far]

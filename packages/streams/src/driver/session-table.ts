@@ -1,15 +1,18 @@
 import {
   type BootId,
-  BoundedMap,
   type Logger,
   type NodeId,
   NodosumError,
+  type Random,
   type Scheduler,
 } from '@nodosum/kernel'
-import { type Attachment, chooseAttachment } from '../core/attachment.ts'
+import { type SessionRules, sessionRules } from '../core/rules.ts'
+import { SlabPool } from '../core/slab-pool.ts'
 import type { StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'
-import type { Hello, Reject } from '../wire/hello.ts'
+import { type Hello, sessionIdBytes, sessionIdFromBytes } from '../wire/hello.ts'
+import type { Carriage } from './carriage.ts'
+import { EndOfTurn } from './end-of-turn.ts'
 import {
   answer,
   duplicateCode,
@@ -19,61 +22,89 @@ import {
   type Self,
 } from './handshake.ts'
 import { localSession } from './local-session.ts'
-import type { OutgoingLane } from './outgoing-lane.ts'
-import { Session } from './session.ts'
-
-/** What a node knows of its conversation with one peer. */
-interface PeerEntry {
-  session: Session | null
-  /** The highest attachment number seen with this peer's current process. */
-  attachment: number
-  bootId: BootId | null
-  /** The process that the peer is now by hearsay; null once a HELLO has told. */
-  rumouredBootId: BootId | null
-  dial: Promise<Session> | null
-  dialAbort: AbortController | null
-  /** The attachment number that the dial under way asks for. */
-  dialAttachment: number
-  /** A HELLO from the peer is accepted and waits for its CONFIRM. */
-  answering: boolean
-  waiters: Set<(session: Session) => void>
-}
+import { PeerEntries } from './peer-entries.ts'
+import {
+  attachedSession,
+  currentSession,
+  offerTo,
+  type PeerEntry,
+  verdictOn,
+} from './peer-entry.ts'
+import { Redialer } from './redialer.ts'
+import { Session, type SessionParts } from './session.ts'
+import { shutDown, tooManySessions } from './table-errors.ts'
 
 /** All sessions of one node, one for each peer. */
 export class SessionTable {
   /** Called once for each new session; set its handler before returning. */
   onSession: ((session: Session) => void) | null = null
+  /** Called for each connection that a session goes on over. */
+  onAttached: ((session: Session, carriage: Carriage) => void) | null = null
   readonly #self: Self
   readonly #dial: Dial
   readonly #scheduler: Scheduler
+  readonly #random: Random
   readonly #logger: Logger
   readonly #options: StreamsOptions
-  readonly #peers: BoundedMap<NodeId, PeerEntry>
-  readonly #dirty: OutgoingLane[] = []
+  readonly #rules: SessionRules
+  readonly #parts: SessionParts
+  readonly #redialer: Redialer
+  readonly #peers: PeerEntries
   #local: Session | null = null
   #closed = false
 
-  constructor(options: {
-    self: Self
-    dial: Dial
-    scheduler: Scheduler
-    logger: Logger
-    options: StreamsOptions
-  }) {
+  constructor(
+    options: {
+      self: Self
+      dial: Dial
+      scheduler: Scheduler
+      /** In production a cryptographic one. */
+      random: Random
+      logger: Logger
+      options: StreamsOptions
+    },
+    rules: SessionRules = sessionRules,
+  ) {
     this.#self = options.self
     this.#dial = options.dial
     this.#scheduler = options.scheduler
+    this.#random = options.random
     this.#logger = options.logger
     this.#options = options.options
-    this.#peers = new BoundedMap(options.options.sessionsMax)
+    this.#rules = rules
+    this.#peers = new PeerEntries(options.options.sessionsMax)
+    const turn = new EndOfTurn(options.scheduler)
+    const allocate = (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes)
+    this.#parts = {
+      scheduler: options.scheduler,
+      options: options.options,
+      rules,
+      pool: new SlabPool(allocate, options.options.pooledBuffersMax),
+      schedule: (session) => turn.add(session),
+      onDetached: (session, stoodMs) => this.#detached(session, stoodMs),
+      onClosed: (session) => this.#ended(session),
+    }
+    this.#redialer = new Redialer({
+      scheduler: options.scheduler,
+      random: options.random,
+      logger: options.logger,
+      pauseMaxMs: options.options.redialMaxMs,
+      ensure: (peer) => this.ensure(peer),
+    })
   }
 
-  /** The session to a peer, or null when there is none that takes frames now. */
+  /** The session to a peer, whether it has a connection now or not; null when there is none. */
   get(peer: NodeId): Session | null {
     if (peer === this.#self.nodeId) return this.#localSession()
     const entry = this.#peers.get(peer)
-    const session = entry === undefined ? null : currentSession(entry)
-    return session?.available === true ? session : null
+    return entry === undefined ? null : currentSession(entry)
+  }
+
+  /** Sessions with other nodes that have a connection. */
+  *sessions(): IterableIterator<Session> {
+    for (const entry of this.#peers.values()) {
+      if (entry.session?.carriage != null) yield entry.session
+    }
   }
 
   /**
@@ -86,53 +117,45 @@ export class SessionTable {
     if (entry !== undefined && entry.bootId !== bootId) entry.rumouredBootId = bootId
   }
 
-  /** Live sessions with other nodes. */
-  *sessions(): IterableIterator<Session> {
-    for (const entry of this.#peers.values()) if (entry.session !== null) yield entry.session
+  /** Membership has declared the peer failed, or takes that back. */
+  peerFailed(peer: NodeId, hasFailed: boolean): void {
+    const entry = this.#peers.get(peer)
+    if (entry === undefined) return
+    entry.failedMs = hasFailed ? (entry.failedMs ?? this.#scheduler.nowMs()) : null
+    entry.session?.peerFailed(entry.failedMs)
   }
 
   /**
-   * The session to a peer, dialing when there is none. Concurrent calls share one attempt.
+   * The session to a peer with a connection under it, dialing when there is none. Concurrent calls
+   * share one attempt.
    *
    * @throws what the dial or HELLO failed with, `LIMIT_CONNECTIONS` past `sessionsMax`,
    *   `SHUT_DOWN` after `close`.
    */
   ensure(peer: NodeId): Promise<Session> {
-    const present = this.get(peer)
-    if (present !== null) return Promise.resolve(present)
+    if (peer === this.#self.nodeId) {
+      const local = this.#localSession()
+      return local === null ? Promise.reject(shutDown()) : Promise.resolve(local)
+    }
     if (this.#closed) return Promise.reject(shutDown())
-    const entry = this.#entry(peer)
-    if (entry === null) return Promise.reject(this.#tooMany())
-    // It may be about to end; then another one is opened.
-    const ending = currentSession(entry)
-    if (ending !== null) return ending.settled.then(() => this.ensure(peer))
+    const entry = this.#peers.take(peer)
+    if (entry === null) return Promise.reject(tooManySessions(this.#options.sessionsMax))
+    const present = attachedSession(entry)
+    if (present !== null) return Promise.resolve(present)
     if (entry.answering) return this.#inbound(peer, entry)
     return entry.dial ?? this.#dialing(peer, entry, this.#connect(peer, entry))
   }
 
   /**
-   * Goes on over another connection to the same peer, which this node has dialed. Without `force`
-   * only once both ends have come to rest; with it, what is under way ends with the session.
-   * Resolves to whether a session is open over it; if not, the connection is still the caller's.
+   * Goes on over another connection to the same peer, which this node has dialed, and which stays
+   * the caller's when this resolves to false.
    */
-  async moveTo(
-    session: Session,
-    connection: Connection,
-    options: { readonly force: boolean },
-  ): Promise<boolean> {
+  async moveTo(session: Session, connection: Connection): Promise<boolean> {
     const { peer } = session
     const entry = this.#peers.get(peer)
-    if (entry === undefined || entry.session !== session) return false
-    if (!options.force && !(await session.comeToRest())) return false
-    // The peer may have moved the session meanwhile; the one after it is in use.
-    const isFollowed = entry.session !== null && entry.session !== session
-    if (this.#closed || isFollowed) return false
-    if (entry.dial !== null || entry.answering) {
-      // Another session is about to take its place.
-      if (!options.force) await session.close('not in use')
-      return false
-    }
-    entry.dialAttachment = entry.attachment + 1
+    const isBusy = entry === undefined || entry.dial !== null || entry.answering
+    if (isBusy || entry.session !== session || this.#closed) return false
+    const before = session.carriage
     try {
       await this.#dialing(peer, entry, this.#greet(peer, entry, connection))
     } catch (error) {
@@ -140,60 +163,71 @@ export class SessionTable {
         { event: 'session.move_failed', peer_id: peer, err: error },
         `the session with ${peer} did not move to another connection`,
       )
-      // Both ends have stopped using it.
-      if (!options.force) await session.close('not in use')
-      return false
     }
-    return true
+    const { carriage } = session
+    return carriage !== null && carriage !== before && carriage.connection === connection
   }
 
   /** Takes a connection that the transport accepted. */
   accept(connection: Connection): void {
     if (this.#closed) return void connection.close({ reason: 'shutting down' })
-    let judged: PeerEntry | null = null
-    const judge = (hello: Hello): Reject | null => {
-      const entry = this.#entry(hello.nodeId)
+    let judged: { readonly peer: NodeId; readonly entry: PeerEntry } | null = null
+    const judge = (hello: Hello) => {
+      const entry = this.#peers.take(hello.nodeId)
       if (entry === null) {
-        const problem = this.#tooMany()
-        return { code: problem.code, message: problem.message }
+        const problem = tooManySessions(this.#options.sessionsMax)
+        return { code: problem.code, message: problem.message, attachment: 0 }
       }
-      const refusal = this.#judge(hello, entry)
-      if (refusal === null) {
-        judged = entry
+      const { uri } = connection.peer
+      const verdict = verdictOn(hello, uri, entry, this.#rules, this.#newId)
+      if (!('code' in verdict)) {
+        judged = { peer: hello.nodeId, entry }
         entry.answering = true
       }
-      return refusal
+      return verdict
     }
     answer({ ...this.#handshake(connection), judge })
+      .finally(() => {
+        if (judged !== null) judged.entry.answering = false
+      })
       .then((established) => {
-        if (judged !== null) judged.answering = false
         if (established !== null) this.#adopt(established)
       })
       .catch((error: unknown) => {
-        if (judged !== null) judged.answering = false
         const { host, port } = connection.remote
         this.#logger.warn(
           { event: 'session.refused', remote: `${host}:${port}`, err: error },
           'a connection did not become a session',
         )
       })
+      .finally(() => {
+        if (judged !== null) this.#attemptEnded(judged.peer, judged.entry)
+      })
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const all = [...this.sessions()]
-    if (this.#local !== null) all.push(this.#local)
-    for (const entry of this.#peers.values()) entry.dialAbort?.abort()
+    const all = this.#local === null ? [] : [this.#local]
+    for (const entry of this.#peers.values()) {
+      entry.dialAbort?.abort()
+      entry.redial?.cancel()
+      if (entry.session !== null) all.push(entry.session)
+    }
     await Promise.all(all.map((session) => session.close('node closed')))
     this.#peers.clear()
   }
 
+  // Dialing
+
   #dialing(peer: NodeId, entry: PeerEntry, work: Promise<Session>): Promise<Session> {
+    entry.redial?.cancel()
+    entry.redial = null
     entry.dial = work.finally(() => {
       entry.dial = null
       entry.dialAbort = null
-      this.#forgetWhenIdle(peer, entry)
+      entry.greeting = null
+      this.#attemptEnded(peer, entry)
     })
     return entry.dial
   }
@@ -201,26 +235,36 @@ export class SessionTable {
   async #connect(peer: NodeId, entry: PeerEntry): Promise<Session> {
     const abort = new AbortController()
     entry.dialAbort = abort
-    entry.dialAttachment = entry.attachment + 1
     const connection = await this.#dial(peer, { signal: abort.signal })
     if (this.#closed) {
       void connection.close()
       throw shutDown()
     }
-    return await this.#greet(peer, entry, connection)
+    // The peer may have been faster.
+    const present = attachedSession(entry)
+    if (present === null && !entry.answering) return await this.#greet(peer, entry, connection)
+    void connection.close({ reason: duplicateCode })
+    return present ?? (await this.#inbound(peer, entry))
   }
 
   async #greet(peer: NodeId, entry: PeerEntry, connection: Connection): Promise<Session> {
-    const attachment = entry.dialAttachment
-    const options = { ...this.#handshake(connection), expected: peer, attachment }
-    const established = await greet(options)
+    const offer = offerTo(peer, entry, this.#newId)
+    entry.greeting = { attachment: offer.attachment, dialer: this.#self.nodeId }
+    const established = await greet({
+      ...this.#handshake(connection),
+      offer,
+      rejected: ({ attachment }) => {
+        entry.attachment = Math.max(entry.attachment, attachment)
+      },
+    })
+    entry.greeting = null
     if (established === null) return await this.#inbound(peer, entry)
     return this.#adopt(established) ?? (await this.#inbound(peer, entry))
   }
 
-  /** Waits for the session that the peer is opening. */
+  /** Waits for the connection that the peer is opening. */
   #inbound(peer: NodeId, entry: PeerEntry): Promise<Session> {
-    const present = currentSession(entry)
+    const present = attachedSession(entry)
     if (present !== null) return Promise.resolve(present)
     return new Promise((resolve, reject) => {
       const timer = this.#scheduler.after(this.#options.helloTimeoutMs, () => {
@@ -236,118 +280,85 @@ export class SessionTable {
     })
   }
 
-  /** Whether a dialer's HELLO is accepted, given what this node has and is dialing itself. */
-  #judge(hello: Hello, entry: PeerEntry): Reject | null {
-    const candidate = { attachment: hello.attachment, dialer: hello.nodeId }
-    const duplicate = {
-      code: duplicateCode,
-      message: 'another connection of the same two nodes was kept',
-    }
+  /** A connection came up or did not; whoever lost another one meanwhile was not served. */
+  #attemptEnded(peer: NodeId, entry: PeerEntry): void {
     const { session } = entry
-    const rivals: Attachment[] = session?.peerBootId === hello.bootId ? [session] : []
-    const dialedBootId = entry.rumouredBootId ?? entry.bootId
-    const isSameProcess = dialedBootId === hello.bootId || dialedBootId === null
-    if (entry.dial !== null && isSameProcess) {
-      rivals.push({ attachment: entry.dialAttachment, dialer: this.#self.nodeId })
-    }
-    const wins = rivals.every((rival) => chooseAttachment(rival, candidate) === 'new')
-    return wins ? null : duplicate
+    if (session?.needsConnection === true) this.#detached(session, 0)
+    this.#peers.forgetWhenIdle(peer, entry)
   }
 
+  /** A session has lost its connection, or has something to send and none. */
+  #detached(session: Session, stoodMs: number): void {
+    const entry = this.#peers.get(session.peer)
+    if (entry?.session === session && !this.#closed)
+      this.#redialer.schedule(session, entry, stoodMs)
+  }
+
+  // Sessions
+
   #adopt(established: Established): Session | null {
-    const { peer } = established
-    const entry = this.#entry(peer.nodeId)
+    const { peer, connection } = established
+    const entry = this.#peers.take(peer.nodeId)
     if (entry === null || this.#closed) {
-      void established.connection.close({ reason: 'shutting down' })
+      void connection.close({ reason: 'shutting down' })
       return null
     }
+    const { session: previous } = entry
     entry.rumouredBootId = null
-    const previous = entry.session
-    if (previous !== null) {
-      const sameProcess = previous.peerBootId === peer.bootId
-      if (sameProcess && chooseAttachment(previous, established) === 'current') {
-        void established.connection.close({ reason: duplicateCode })
+    entry.attachment = Math.max(entry.attachment, established.attachment)
+    const isSame = previous !== null && previous.peerBootId === peer.bootId
+    if (isSame && previous.carriage !== null) {
+      if (this.#rules.choose(previous.carriage, established) === 'current') {
+        void connection.close({ reason: duplicateCode })
         return previous
       }
-      const why = sameProcess ? 'the peer opened a newer connection' : 'the peer has restarted'
-      previous.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
     }
-    const session = new Session({
-      scheduler: this.#scheduler,
-      established,
-      options: this.#options,
-      schedule: this.#schedule,
-      onClosed: (closed) => {
-        if (entry.session === closed) entry.session = null
-        this.#logger.info(
-          { event: 'session.closed', peer_id: closed.peer },
-          `session with ${closed.peer} closed`,
-        )
-        this.#forgetWhenIdle(peer.nodeId, entry)
-      },
-    })
-    entry.session = session
-    entry.attachment = established.attachment
     entry.bootId = peer.bootId
-    this.#logger.info(
-      { event: 'session.opened', peer_id: peer.nodeId, transport: session.connection.kind },
-      `session with ${peer.nodeId} open`,
-    )
-    this.onSession?.(session)
-    for (const found of [...entry.waiters]) found(session)
+    let session = previous
+    if (session === null || !isSame || !session.takeId(established.session)) {
+      const why = isSame ? 'the peer does not know the session' : 'the peer has restarted'
+      previous?.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${peer.nodeId}: ${why}`))
+      session = this.#open(entry, established)
+    }
+    session.attach(established)
+    if (session.carriage !== null) {
+      this.onAttached?.(session, session.carriage)
+      for (const found of [...entry.waiters]) found(session)
+    }
     return session
   }
 
-  #entry(peer: NodeId): PeerEntry | null {
-    let entry = this.#peers.get(peer)
-    if (entry === undefined) {
-      entry = {
-        session: null,
-        attachment: 0,
-        bootId: null,
-        rumouredBootId: null,
-        dial: null,
-        dialAbort: null,
-        dialAttachment: 0,
-        answering: false,
-        waiters: new Set(),
-      }
-      if (!this.#peers.set(peer, entry) && !this.#makeRoom(peer, entry)) return null
-    }
-    return entry
+  #open(entry: PeerEntry, established: Established): Session {
+    const { nodeId } = established.peer
+    const session = new Session({ established, self: this.#self.nodeId, parts: this.#parts })
+    entry.session = session
+    if (entry.failedMs !== null) session.peerFailed(entry.failedMs)
+    this.#logger.info(
+      { event: 'session.opened', peer_id: nodeId, transport: established.connection.kind },
+      `session with ${nodeId} open`,
+    )
+    this.onSession?.(session)
+    return session
   }
 
-  /** Entries outlive their session to keep its attachment number, until the room is needed. */
-  #makeRoom(peer: NodeId, entry: PeerEntry): boolean {
-    for (const [other, { session, dial, answering, waiters }] of this.#peers.entries()) {
-      if (session === null && dial === null && !answering && waiters.size === 0) {
-        this.#peers.delete(other)
-        return this.#peers.set(peer, entry)
-      }
-    }
-    return false
-  }
-
-  /** A peer that was never met leaves no trace. */
-  #forgetWhenIdle(peer: NodeId, entry: PeerEntry): void {
-    const { session, dial, answering, bootId, waiters } = entry
-    if (session === null && dial === null && !answering && bootId === null && waiters.size === 0) {
-      this.#peers.delete(peer)
-    }
+  #ended(session: Session): void {
+    const { peer } = session
+    const entry = this.#peers.get(peer)
+    if (entry?.session !== session) return
+    entry.session = null
+    entry.redial?.cancel()
+    entry.redial = null
+    const fields = { event: 'session.closed', peer_id: peer }
+    this.#logger.info(fields, `session with ${peer} closed`)
+    this.#peers.forgetWhenIdle(peer, entry)
   }
 
   #localSession(): Session | null {
     if (this.#local !== null || this.#closed) return this.#local
-    const [near, far] = localSession({
-      self: this.#self,
-      scheduler: this.#scheduler,
-      options: this.#options,
-      schedule: this.#schedule,
-    })
-    this.#local = near
-    this.onSession?.(far)
-    this.onSession?.(near)
-    return near
+    this.#local = localSession(this.#self, this.#newId(), this.#parts, (session) =>
+      this.onSession?.(session),
+    )
+    return this.#local
   }
 
   #handshake(connection: Connection): HandshakeOptions {
@@ -356,35 +367,9 @@ export class SessionTable {
       self: this.#self,
       scheduler: this.#scheduler,
       timeoutMs: this.#options.helloTimeoutMs,
-      frameBytesMax: this.#options.messageBytesMax + 1_024,
-      controlBufferBytesMax: this.#options.controlBufferBytesMax,
-      schedule: this.#schedule,
+      windowBytes: this.#options.laneWindowBytes,
     }
   }
 
-  #tooMany(): NodosumError {
-    return new NodosumError(
-      'ERR_NODOSUM_LIMIT_CONNECTIONS',
-      `this node has ${this.#options.sessionsMax} sessions, as many as it may (sessionsMax)`,
-    )
-  }
-
-  /** Frames of one turn leave together at its end. */
-  readonly #schedule = (lane: OutgoingLane): void => {
-    if (this.#dirty.push(lane) === 1) this.#scheduler.immediate(this.#flush)
-  }
-
-  readonly #flush = (): void => {
-    const lanes = this.#dirty.splice(0)
-    for (const lane of lanes) lane.flush()
-  }
-}
-
-/** The session unless the peer is said to be another process than the one it is with. */
-function currentSession({ session, rumouredBootId }: PeerEntry): Session | null {
-  return rumouredBootId === null ? session : null
-}
-
-function shutDown(): NodosumError {
-  return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+  readonly #newId = (): string => sessionIdFromBytes(this.#random.bytes(sessionIdBytes))
 }

@@ -1,336 +1,346 @@
-import { type BootId, BoundedMap, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
-import type { StreamsOptions } from '../options.ts'
-import type { ByteStream, Connection } from '../ports.ts'
-import { frameType, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
-import { FrameDecoder } from '../wire/frame-decoder.ts'
-import { decodeOpen, encodeOpen, type LaneKind } from '../wire/hello.ts'
+import { type BootId, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
+import type { ReceiveStream } from '../core/receive-stream.ts'
+import type { SessionRules } from '../core/rules.ts'
+import type { SendStream } from '../core/send-stream.ts'
+import { SessionCore } from '../core/session-core.ts'
+import type { SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
+import type { SlabPool } from '../core/slab-pool.ts'
+import { type StreamsOptions, sessionLimits } from '../options.ts'
+import type { ConnectionCloseReason } from '../ports.ts'
+import type { LaneKind } from '../wire/open.ts'
+import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
-import { IncomingLane } from './incoming-lane.ts'
-import { OutgoingLane } from './outgoing-lane.ts'
-import { Retirement } from './retirement.ts'
+import { SessionTimer } from './session-timer.ts'
 
-/** Resets a lane that a node does not take in. */
-const laneRefusedCode = 1
+/** Why a connection closes that nobody uses; the other end knows it by this. */
+const notInUse = 'not in use'
 
 /** Gets what a session receives. Called synchronously; must not throw. */
 export interface SessionHandler {
-  /** A frame on the control stream; its type is 0x10 or above. */
+  /** A message on the control stream; its type is 0x10 or above. */
   control(type: number, bytes: Uint8Array, start: number, end: number): void
   /** The peer opened a lane: set its receiver now. Leaving it null ends the peer's session. */
-  lane(lane: IncomingLane): void
+  lane(lane: ReceiveStream): void
   /** True when nothing is under way: nothing sent is unconfirmed, nothing received is handled. */
   idle(): boolean
-  closed(reason: NodosumError): void
+  /** @param unknown frames of which nobody knows whether they arrived */
+  closed(reason: NodosumError, unknown: readonly UnknownOutcome[]): void
 }
 
-/**
- * The conversation between two processes: one control stream and named lanes over one
- * connection. It ends with its connection.
- */
-export class Session {
+/** What a session needs of the node around it. */
+export interface SessionParts {
+  readonly scheduler: Scheduler
+  readonly options: StreamsOptions
+  readonly rules: SessionRules
+  readonly pool: SlabPool
+  /** Asks for `flush` at the end of this turn. */
+  readonly schedule: (session: Session) => void
+  /** It has no connection, and should have one; the one that it has just lost stood so long. */
+  readonly onDetached: (session: Session, stoodMs: number) => void
+  readonly onClosed: (session: Session) => void
+}
+
+/** The conversation between two processes, over one connection after the other. */
+export class Session implements CarriageHost {
   readonly peer: NodeId
   readonly peerBootId: BootId
-  readonly attachment: number
-  readonly dialer: NodeId
-  readonly connection: Connection
-  readonly control: OutgoingLane
   handler: SessionHandler | null = null
-  /** The peer asks this end, which dialed, to move to another connection. */
+  /** The peer asks this end, which dialed, to go on over another connection. */
   onRenewal: (() => void) | null = null
+  #id: string
+  #carriage: Carriage | null = null
+  /** The connection before, until both ends have left it. */
+  #older: Carriage | null = null
+  #uri: string | null = null
+  #isConfirmed = false
+  #lastDialer: NodeId | null = null
+  /** Its connection was closed because nobody used it. */
+  #isResting = false
+  #attachedMs = 0
   #closed: NodosumError | null = null
-  #controlSequence: number
-  #nextStream = 1
-  readonly #retirement: Retirement
-  readonly #outgoing: BoundedMap<number, OutgoingLane>
-  readonly #incoming: BoundedMap<number, IncomingLane>
-  readonly #scheduler: Scheduler
-  readonly #options: StreamsOptions
-  readonly #schedule: (lane: OutgoingLane) => void
-  readonly #onClosed: (session: Session) => void
+  readonly #core: SessionCore
+  readonly #self: NodeId
+  readonly #parts: SessionParts
+  readonly #timer: SessionTimer
 
   constructor(options: {
-    established: Established
-    scheduler: Scheduler
-    options: StreamsOptions
-    schedule: (lane: OutgoingLane) => void
-    onClosed: (session: Session) => void
+    established: Pick<Established, 'session' | 'peer'>
+    self: NodeId
+    parts: SessionParts
   }) {
-    const { established } = options
+    const { established, parts } = options
+    this.#id = established.session
     this.peer = established.peer.nodeId
     this.peerBootId = established.peer.bootId
-    this.attachment = established.attachment
-    this.dialer = established.dialer
-    this.connection = established.connection
-    this.control = established.control
-    this.#scheduler = options.scheduler
-    this.#options = options.options
-    this.#schedule = options.schedule
-    this.#onClosed = options.onClosed
-    this.#outgoing = new BoundedMap(options.options.lanesPerSessionMax)
-    this.#incoming = new BoundedMap(options.options.lanesPerSessionMax)
-    this.#retirement = new Retirement({
-      isIdle: () => this.isIdle,
-      control: this.control,
-      yields: this.dialer === this.peer,
-      hold: (isHeld) => {
-        for (const lane of this.#outgoing.values()) lane.isHeld = isHeld
-      },
-      scheduler: options.scheduler,
-      patienceMaxMs: options.options.retireWaitMs,
+    this.#self = options.self
+    this.#parts = parts
+    this.#core = new SessionCore({
+      nowMs: parts.scheduler.nowMs(),
+      limits: sessionLimits(parts.options),
+      rules: parts.rules,
+      pool: parts.pool,
+      peerWindowBytes: established.peer.windowBytes,
+      onDirty: () => parts.schedule(this),
     })
-    // HELLO and, from a dialer, CONFIRM came before.
-    this.#controlSequence = established.dialer === this.peer ? 2 : 1
-    this.#listen(established)
+    this.#core.sink = {
+      control: (type, bytes, start, end) => this.handler?.control(type, bytes, start, end),
+      lane: (lane) => this.handler?.lane(lane),
+      renewal: () => this.onRenewal?.(),
+    }
+    this.#timer = new SessionTimer(parts.scheduler, (nowMs) => {
+      this.#core.advance(nowMs)
+      this.flush()
+    })
+  }
+
+  /** Both ends use the same. */
+  get id(): string {
+    return this.#id
+  }
+
+  /**
+   * Goes by the id that the peer gave, as long as the peer has neither heard nor said anything in
+   * it. False when it has.
+   */
+  takeId(id: string): boolean {
+    if (id === this.#id) return true
+    if (this.#isConfirmed || this.#core.hasReceived) return false
+    this.#id = id
+    return true
   }
 
   get closed(): boolean {
     return this.#closed !== null
   }
 
-  /** Bytes that wait for the peer, in all lanes. */
+  get control(): SendStream {
+    return this.#core.control
+  }
+
+  /** The connection that carries it now; null between two. */
+  get carriage(): Carriage | null {
+    return this.#carriage
+  }
+
+  /** Who the certificate of the peer named at first; the session goes on with nobody else. */
+  get uri(): string | null {
+    return this.#uri
+  }
+
+  /** The peer has taken part, so that it must know this session when it goes on. */
+  get isConfirmed(): boolean {
+    return this.#isConfirmed
+  }
+
+  /** It has no connection and should have one. */
+  get needsConnection(): boolean {
+    if (this.#closed !== null || this.#carriage !== null) return false
+    return !this.#isResting || this.#core.bufferedBytes > 0
+  }
+
+  /** The peer dialed the last connection, so that it is the first to dial the next. */
+  get wasDialedByPeer(): boolean {
+    return this.#lastDialer === this.peer
+  }
+
+  /** Bytes that the peer has not acknowledged, in all lanes. */
   get bufferedBytes(): number {
-    let sum = this.control.bufferedBytes
-    for (const lane of this.#outgoing.values()) sum += lane.bufferedBytes
-    return sum
+    return this.#core.bufferedBytes
   }
 
-  /** False while the two ends find out whether the session may end; see `settled`. */
-  get available(): boolean {
-    return this.#closed === null && !this.#retirement.isInForce
-  }
-
-  /** Resolves when the session is available again, or over. */
-  get settled(): Promise<void> {
-    return this.#retirement.settled
+  /** Bytes that arrived and were not handed on, in all lanes. */
+  get heldBytes(): number {
+    return this.#core.heldBytes
   }
 
   /** True when nothing is under way at this end. */
   get isIdle(): boolean {
     if (this.#closed !== null || this.handler?.idle() === false) return false
-    // Control frames that wait leave when the session closes.
-    for (const lane of this.#outgoing.values()) if (lane.bufferedBytes > 0) return false
-    return true
+    return this.#core.isQuiet
   }
 
-  /** Frames of both directions so far. */
+  /** Messages of both directions so far. */
   get activity(): number {
-    let sum = this.control.sequence + this.#controlSequence + this.#nextStream
-    for (const lane of this.#outgoing.values()) sum += lane.sequence
-    for (const lane of this.#incoming.values()) sum += lane.sequence
-    return sum
+    return this.#core.activity
   }
 
   get lanes(): number {
-    return this.#outgoing.size + this.#incoming.size
+    return this.#core.lanes
   }
 
-  /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`, `CONNECTION_LOST` after the end. */
-  openLane(kind: LaneKind, application: string, name: string): OutgoingLane {
+  /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`; what ended the session; what the connection says */
+  openLane(kind: LaneKind, application: string, name: string): SendStream {
     if (this.#closed !== null) throw this.#closed
-    if (this.#retirement.isInForce) {
-      throw new NodosumError('ERR_NODOSUM_NOT_CONNECTED', `the session to ${this.peer} is ending`)
-    }
-    if (this.#outgoing.isFull) {
+    if (this.#core.isFull) {
       throw new NodosumError(
         'ERR_NODOSUM_LIMIT_STREAMS',
-        `${this.#options.lanesPerSessionMax} lanes to ${this.peer} are open already`,
+        `${this.#parts.options.lanesPerSessionMax} lanes to ${this.peer} are open already`,
       )
     }
-    const stream = this.#nextStream++
-    const bytes = this.connection.openStream()
-    bytes.onReset = (code) => this.#laneReset(application, name, code)
-    const lane = new OutgoingLane({
-      stream,
-      bytes,
-      bufferBytesMax: this.#options.laneBufferBytesMax,
-      schedule: this.#schedule,
-    })
-    this.#outgoing.set(stream, lane)
-    const body = encodeOpen({ stream, kind, application, name })
-    const at = lane.frame(frameType.open, 0, body.length)
-    lane.buffer.set(body, at)
+    const bytes = this.#carriage?.connection.openStream()
+    const lane = this.#core.openLane(kind, application, name)
+    if (bytes !== undefined) this.#carriage?.carry(lane.stream, bytes)
     return lane
   }
 
   /** Whether the peer is slow to take replies, so that it should get no new work done. */
   get controlIsLate(): boolean {
-    return this.control.waitingBytes * 2 > this.#options.controlBufferBytesMax
+    return this.control.bufferedBytes * 2 > this.#parts.options.controlBufferBytesMax
   }
 
   /**
-   * Starts a control frame, as `OutgoingLane.frame` does. A peer that lets
-   * `controlBufferBytesMax` pile up loses the session.
+   * Starts a control frame, as `frame` of a lane does. A peer that lets `controlBufferBytesMax`
+   * pile up loses the session.
    */
   controlFrame(type: number, bodyLength: number): number {
     if (!this.control.hasRoom(bodyLength)) {
       // The frame is still written: the caller fills it, and the session ends after this turn.
-      this.#scheduler.immediate(() => {
+      this.#parts.scheduler.immediate(() => {
         this.end(new NodosumError('ERR_NODOSUM_OVERLOAD', `${this.peer} does not read its replies`))
       })
     }
     return this.control.frame(type, 0, bodyLength)
   }
 
-  /**
-   * Asks the peer to give the session up together, after what is under way has ended, for which
-   * each end waits up to `retireWaitMs` while new frames have to wait. Resolves to whether both
-   * have come to rest; then this end has to close the session.
-   */
-  comeToRest(): Promise<boolean> {
-    return this.#retirement.ask(this.#options.retireWaitMs)
+  /** Goes on over this connection. */
+  attach(established: Established): void {
+    this.#older?.close('a third connection took over')
+    this.#older = this.#carriage
+    this.#lastDialer = established.dialer
+    this.#isResting = false
+    this.#attachedMs = this.#parts.scheduler.nowMs()
+    this.#uri ??= established.connection.peer.uri
+    this.#carriage = new Carriage(established, this.#core, this)
+    this.#carriage.start(established)
+    this.#parts.schedule(this)
   }
 
-  /** Asks the peer, which dialed, to move the session to another connection. */
+  /** Membership says since when the peer has failed; null when it does not. */
+  peerFailed(sinceMs: number | null): void {
+    this.#core.peerFailed(sinceMs)
+    this.#timer.arm(this.#core.nextDeadlineMs())
+  }
+
+  /** Asks the peer, which dialed, to go on over another connection. */
   askForRenewal(): void {
-    if (this.#closed === null) this.control.frame(frameType.renew, 0, 0)
+    this.#core.askForRenewal()
   }
 
-  /** Closes the session if neither end has a use for it now; resolves to whether it did. */
-  async retire(): Promise<boolean> {
-    if (!(await this.#retirement.ask(0))) return false
-    await this.close('not in use')
+  /** Closes a connection if this end has no use for it; resolves to whether it did. */
+  retire(carriage: Carriage): boolean {
+    if (carriage === this.#carriage && !this.isIdle) return false
+    carriage.close(notInUse)
     return true
   }
 
-  /** Says goodbye, hands what waits to the transport, and closes the connection. */
+  /** A connection does not work: the session goes on over another one. */
+  abandon(carriage: Carriage, error: NodosumError): void {
+    void carriage.connection.close({ reason: error.code })
+    this.lost(carriage, { code: 0, reason: error.code, remote: false, error })
+  }
+
+  /** Says goodbye, hands what waits to the connection as far as the peer takes it, and closes. */
   async close(reason = 'closed'): Promise<void> {
     if (this.#closed !== null) return
-    this.control.frame(frameType.goodbye, 0, 0)
-    for (const lane of this.#outgoing.values()) lane.end()
-    this.control.flush()
-    const done = this.connection.close({ reason })
-    this.#finish(new NodosumError('ERR_NODOSUM_SHUT_DOWN', `the session to ${this.peer} closed`))
-    await done
+    this.flush()
+    const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', `the session to ${this.peer} closed`)
+    await this.#finish(error, '', reason)
   }
 
   /** Ends the session at once, with the reason that everybody waiting on it gets. */
   end(error: NodosumError): void {
+    if (this.#closed === null) void this.#finish(error, error.code, error.message)
+  }
+
+  /** Does what the core asks for; to be called at the end of a turn. */
+  flush(): void {
     if (this.#closed !== null) return
-    void this.connection.close({ reason: error.code })
-    this.#finish(error)
+    const core = this.#core
+    core.turn(this.#parts.scheduler.nowMs())
+    try {
+      for (let effect = core.poll(); effect !== null; effect = core.poll()) {
+        if (effect.kind === 'settled') this.#settled()
+        else this.#carriage?.write(effect)
+      }
+    } catch (error) {
+      const code = error instanceof NodosumError ? error.code : 'ERR_NODOSUM_CONNECTION_LOST'
+      this.#carriage?.close(code)
+    }
+    if (core.ending !== null) return this.#ending(core.ending)
+    if (this.needsConnection) this.#parts.onDetached(this, 0)
+    this.#timer.arm(core.nextDeadlineMs())
   }
 
-  #finish(error: NodosumError): void {
+  received(): void {
+    const { ending } = this.#core
+    if (ending !== null && this.#closed === null) this.#ending(ending)
+  }
+
+  writable(): void {
+    this.flush()
+  }
+
+  refused(carriage: Carriage, stream: number): void {
+    // The connection may be about to say more.
+    this.#parts.scheduler.immediate(() => {
+      if (this.#carriage !== carriage) return
+      const lane = this.#core.labelOf(stream)
+      const what = `${this.peer} gave up the lane ${lane}: it has too many already`
+      this.end(new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', what))
+    })
+  }
+
+  lost(carriage: Carriage, reason: ConnectionCloseReason): void {
+    if (this.#older === carriage) this.#older = null
+    if (this.#carriage !== carriage) return
+    this.#carriage = null
+    const nowMs = this.#parts.scheduler.nowMs()
+    this.#core.detach(nowMs, carriage.attached)
+    this.#timer.arm(this.#core.nextDeadlineMs())
+    // An orderly close of a connection that nobody uses is no loss.
+    this.#isResting = reason.reason === notInUse && this.isIdle
+    if (this.needsConnection) this.#parts.onDetached(this, nowMs - this.#attachedMs)
+  }
+
+  /** Both ends are on the newest connection. The end that dialed it closes the one before. */
+  #settled(): void {
+    this.#isConfirmed = true
+    const [older, carriage] = [this.#older, this.#carriage]
+    if (older === null || carriage?.dialer !== this.#self) return
+    this.#older = null
+    older.close('another connection took over')
+  }
+
+  #ending(ending: SessionEnding): void {
+    const { peer } = this
+    if (ending.kind === 'broken') {
+      const what = `session to ${peer}: ${ending.what}`
+      this.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', what))
+    } else if (ending.kind === 'expired') {
+      const what = `no connection to ${peer} came up in time`
+      this.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', what))
+    } else {
+      const { code, message } = ending.goodbye
+      const why = code === '' ? '' : `: ${code}: ${message}`
+      const what = `${peer} closed the session${why}`
+      this.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', what))
+    }
+  }
+
+  async #finish(error: NodosumError, code: string, message: string): Promise<void> {
     this.#closed = error
-    this.connection.onStream = null
-    this.connection.onClosed = null
-    for (const lane of this.#outgoing.values()) lane.drop()
-    this.control.drop()
-    for (const lane of this.#incoming.values()) lane.receiver?.closed()
-    this.#outgoing.clear()
-    this.#incoming.clear()
-    this.#onClosed(this)
-    this.handler?.closed(error)
-    this.#retirement.over()
-  }
-
-  #listen(established: Established): void {
-    established.setControlSink((type, sequence, bytes, start, end) => {
-      if (this.#closed !== null) return
-      if (sequence !== ++this.#controlSequence) return this.#broken('a control frame is missing')
-      if (!isSessionFrame(type)) return this.handler?.control(type, bytes, start, end)
-      if (type === frameType.goodbye) {
-        this.#finish(
-          new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} closed the session`),
-        )
-      } else if (type === frameType.renew) {
-        this.onRenewal?.()
-      } else if (isRetirement(type)) {
-        if (!this.#retirement.received(type, bytes, start, end)) {
-          this.#broken(`control frame type ${type} answers nothing`)
-        }
-      } else if (mustUnderstand(type)) this.#broken(`control frame type ${type} is unknown`)
-    })
-    const inner = established.controlBytes.onData
-    established.controlBytes.onData = (chunk) => {
-      inner?.(chunk)
-      const problem = established.controlDecoder.problem
-      if (problem !== null) this.#broken(`control stream: ${problem}`)
+    this.#timer.cancel()
+    const [carriage, older] = [this.#carriage, this.#older]
+    this.#carriage = null
+    this.#older = null
+    if (carriage !== null && this.#core.ending?.kind !== 'goodbye') {
+      const bytes = this.#core.goodbyeFrame(code, message)
+      carriage.write({ kind: 'write', stream: 0, bytes, tail: null })
     }
-    established.controlBytes.onEnd = () => this.#broken('the control stream ended')
-    this.connection.onClosed = (reason) => {
-      const why = reason.reason || `code ${reason.code}`
-      this.end(
-        reason.error ??
-          new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${this.peer} is gone: ${why}`),
-      )
-    }
-    this.connection.onStream = (bytes) => this.#accept(bytes)
+    const unknown = this.#core.end()
+    this.#parts.onClosed(this)
+    this.handler?.closed(error, unknown)
+    const reason = code === '' ? message : code
+    await Promise.all([carriage?.leave(reason), older?.leave(reason)])
   }
-
-  /**
-   * The peer gave one lane up. What was on it cannot be told from what arrived, so nobody waits for
-   * it in vain: the session ends, unless the connection is about to say more.
-   */
-  #laneReset(application: string, name: string, code: number): void {
-    this.#scheduler.immediate(() => {
-      const what = `${this.peer} gave up the lane ${application}/${name}`
-      this.end(
-        code === laneRefusedCode
-          ? new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', `${what}: it has too many already`)
-          : new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `${what}, code ${code}`),
-      )
-    })
-  }
-
-  #accept(bytes: ByteStream): void {
-    if (this.#closed !== null || this.#incoming.isFull) return bytes.reset(laneRefusedCode)
-    let lane: IncomingLane | null = null
-    const decoder: FrameDecoder = new FrameDecoder({
-      frameBytesMax: this.#options.messageBytesMax + 1_024,
-      sink: {
-        frame: (type, _flags, stream, sequence, chunk, start, end) => {
-          if (this.#closed !== null) return
-          if (lane === null) {
-            lane = this.#opened(type, sequence, chunk.subarray(start, end), bytes, decoder)
-          } else if (stream !== lane.stream || !lane.accepts(sequence)) {
-            this.#broken(`lane ${lane.application}/${lane.name} lost a frame`)
-          } else if (!isSessionFrame(type)) {
-            lane.receiver?.frame(type, sequence, chunk, start, end)
-          } else if (mustUnderstand(type)) this.#broken(`lane frame type ${type} is unknown`)
-        },
-      },
-    })
-    bytes.onData = (chunk) => {
-      decoder.push(chunk)
-      if (decoder.problem !== null) this.#broken(`lane: ${decoder.problem}`)
-    }
-    const over = (): void => {
-      if (lane === null || !this.#incoming.delete(lane.stream)) return
-      lane.receiver?.closed()
-    }
-    bytes.onEnd = over
-    bytes.onReset = over
-  }
-
-  #opened(
-    type: number,
-    sequence: number,
-    body: Uint8Array,
-    bytes: ByteStream,
-    decoder: FrameDecoder,
-  ): IncomingLane | null {
-    const open = type === frameType.open && sequence === 1 ? decodeOpen(body) : null
-    if (open === null || this.#incoming.has(open.stream)) {
-      this.#broken('a lane does not start with OPEN')
-      return null
-    }
-    const lane = new IncomingLane({ ...open, bytes, decoder })
-    lane.accepts(1)
-    // Streams that arrived together with others were not counted when they came.
-    if (this.#incoming.set(open.stream, lane)) this.handler?.lane(lane)
-    if (lane.receiver === null) {
-      this.#incoming.delete(open.stream)
-      bytes.reset(laneRefusedCode)
-    }
-    return lane
-  }
-
-  #broken(what: string): void {
-    this.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', `session to ${this.peer}: ${what}`))
-  }
-}
-
-function isRetirement(type: number): boolean {
-  return type === frameType.retire || type === frameType.retired || type === frameType.keep
 }

@@ -1,7 +1,8 @@
-import { frameLengthBytes, frameLengthMin } from './frame.ts'
+import { frameBytesAt, frameLengthBytes, frameLengthMin } from './frame.ts'
 
 /** Gets each frame in order; `bytes` from `start` to `end` is the body and stays valid. */
 export interface FrameSink {
+  /** False leaves the frame where it is, as if the decoder had been paused before it. */
   frame(
     type: number,
     flags: number,
@@ -10,23 +11,28 @@ export interface FrameSink {
     bytes: Uint8Array,
     start: number,
     end: number,
-  ): void
+  ): boolean
 }
 
 export type DecodeProblem = 'frame too short' | 'frame too long' | 'header does not decode'
 
 /**
- * Cuts a byte stream into frames without copying those that arrive whole.
+ * Cuts a byte stream into frames. Those that arrive whole are not copied, those that arrive in
+ * parts once.
  *
- * It can be stopped between two frames (`pause`); the bytes that are left wait here, at most one
- * pushed chunk and one frame, so whoever pauses has to stop pushing as well.
+ * It can be stopped between two frames (`pause`); what arrives then waits here.
  */
 export class FrameDecoder {
   /** What was wrong with the input; the decoder takes nothing more once it is set. */
   problem: DecodeProblem | null = null
+  /** Bytes of the frame that is handed on, with its header. */
+  frameBytes = 0
   #paused = false
   #running = false
-  #held: Uint8Array | null = null
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  /** So many bytes must be held before it is worth looking again. */
+  #neededBytes = 0
   readonly #frameBytesMax: number
   readonly #sink: FrameSink
 
@@ -37,7 +43,7 @@ export class FrameDecoder {
 
   /** Bytes that arrived and were not handed on. */
   get heldBytes(): number {
-    return this.#held === null ? 0 : this.#held.length
+    return this.#heldBytes
   }
 
   get paused(): boolean {
@@ -45,15 +51,11 @@ export class FrameDecoder {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.problem !== null) return
-    if (this.#held === null) this.#run(chunk)
-    else {
-      const joined = new Uint8Array(this.#held.length + chunk.length)
-      joined.set(this.#held)
-      joined.set(chunk, this.#held.length)
-      this.#held = null
-      this.#run(joined)
-    }
+    if (this.problem !== null || chunk.length === 0) return
+    if (this.#heldBytes === 0 && !this.#paused && !this.#running) return this.#run(chunk)
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    this.#goOn()
   }
 
   pause(): void {
@@ -63,35 +65,87 @@ export class FrameDecoder {
   /** Hands on what is held, until paused again. */
   resume(): void {
     this.#paused = false
-    if (this.#running || this.#held === null || this.problem !== null) return
-    const held = this.#held
-    this.#held = null
-    this.#run(held)
+    this.#goOn()
+  }
+
+  /** Gives away what is held, for somebody else to decode. */
+  takeHeld(): Uint8Array[] {
+    this.#heldBytes = 0
+    this.#neededBytes = 0
+    return this.#held.splice(0)
+  }
+
+  /** Forgets what is held and hands on nothing more, unless resumed. */
+  stop(): void {
+    this.#paused = true
+    this.#held = []
+    this.#heldBytes = 0
+  }
+
+  #goOn(): void {
+    while (
+      !this.#paused &&
+      !this.#running &&
+      this.#heldBytes >= Math.max(this.#neededBytes, 1) &&
+      this.problem === null
+    ) {
+      this.#run(this.#takeFirst())
+    }
+  }
+
+  /** The first held chunk, or as many of them as one frame needs, joined. */
+  #takeFirst(): Uint8Array {
+    const [first] = this.#held as [Uint8Array]
+    if (first.length >= this.#neededBytes) {
+      this.#held.shift()
+      this.#heldBytes -= first.length
+      return first
+    }
+    const joined = new Uint8Array(this.#neededBytes)
+    let at = 0
+    let taken = 0
+    while (at < joined.length) {
+      const next = this.#held[taken] as Uint8Array
+      const fits = Math.min(next.length, joined.length - at)
+      joined.set(fits === next.length ? next : next.subarray(0, fits), at)
+      at += fits
+      if (fits === next.length) taken += 1
+      else this.#held[taken] = next.subarray(fits)
+    }
+    this.#held.splice(0, taken)
+    this.#heldBytes -= joined.length
+    return joined
   }
 
   #run(bytes: Uint8Array): void {
     const length = bytes.length
     let at = 0
+    this.#neededBytes = 0
     this.#running = true
     try {
-      while (!this.#paused && length - at >= frameLengthBytes) {
-        const size =
-          ((bytes[at] as number) |
-            ((bytes[at + 1] as number) << 8) |
-            ((bytes[at + 2] as number) << 16) |
-            ((bytes[at + 3] as number) << 24)) >>>
-          0
-        if (size > this.#frameBytesMax) return this.#refuse('frame too long')
-        if (size < frameLengthMin) return this.#refuse('frame too short')
-        const start = at + frameLengthBytes
-        if (length - start < size) break
-        at = start + size
-        if (!this.#one(bytes, start, at)) return
+      while (!this.#paused) {
+        if (length - at < frameLengthBytes) {
+          this.#neededBytes = frameLengthBytes
+          break
+        }
+        const size = frameBytesAt(bytes, at)
+        if (size - frameLengthBytes > this.#frameBytesMax) return this.#refuse('frame too long')
+        if (size - frameLengthBytes < frameLengthMin) return this.#refuse('frame too short')
+        if (length - at < size) {
+          this.#neededBytes = size
+          break
+        }
+        this.frameBytes = size
+        if (this.#one(bytes, at + frameLengthBytes, at + size)) at += size
+        else if (this.problem !== null) return
+        else this.#paused = true
       }
     } finally {
       this.#running = false
     }
-    if (at < length && this.problem === null) this.#held = at === 0 ? bytes : bytes.subarray(at)
+    if (at >= length || this.problem !== null) return
+    this.#held.unshift(at === 0 ? bytes : bytes.subarray(at))
+    this.#heldBytes += length - at
   }
 
   #one(bytes: Uint8Array, start: number, end: number): boolean {
@@ -121,12 +175,12 @@ export class FrameDecoder {
       this.#refuse('header does not decode')
       return false
     }
-    this.#sink.frame(type, flags, stream, sequence, bytes, at, end)
-    return this.problem === null
+    return this.#sink.frame(type, flags, stream, sequence, bytes, at, end)
   }
 
   #refuse(problem: DecodeProblem): void {
     this.problem = problem
-    this.#held = null
+    this.#held = []
+    this.#heldBytes = 0
   }
 }

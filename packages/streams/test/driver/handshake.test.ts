@@ -7,7 +7,9 @@ import {
 } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
-import { encodeHello, encodeOpen, type Hello } from '../../src/wire/hello.ts'
+import { encodeHello, type Hello } from '../../src/wire/hello.ts'
+import { encodeOpen } from '../../src/wire/open.ts'
+import { encodeProgress } from '../../src/wire/progress.ts'
 import { byteByByte, connectionPair, type FakeConnection } from '../fake-connections.ts'
 import { settle, TestWorld, until, write } from '../nodes.ts'
 
@@ -20,9 +22,12 @@ const hello: Hello = {
   bootId: newBootId(seededRandom('stranger')),
   expected: 'b',
   attachment: 1,
+  session: '0123456789abcdef',
+  resumes: false,
+  windowBytes: 65_536,
 }
 
-function frame(type: number, body: Uint8Array, sequence = 1, stream = 0): Uint8Array {
+function frame(type: number, body: Uint8Array, sequence = 0, stream = 0): Uint8Array {
   const bytes = new Uint8Array(frameHeaderBytesMax + body.length)
   const at = writeFrameHeader(bytes, 0, type, 0, stream, sequence, body.length)
   bytes.set(body, at)
@@ -53,8 +58,9 @@ describe('a session', () => {
     const session = await a.ensure('b')
     await until(() => b.sessions.length === 1)
     expect([session.peer, b.session.peer]).toEqual(['b', 'a'])
-    expect([session.attachment, b.session.attachment]).toEqual([1, 1])
-    expect([session.dialer, b.session.dialer]).toEqual(['a', 'a'])
+    expect([session.carriage?.attachment, b.session.carriage?.attachment]).toEqual([1, 1])
+    expect(session.id).toBe(b.session.id)
+    expect([session.carriage?.dialer, b.session.carriage?.dialer]).toEqual(['a', 'a'])
     expect(world.scheduler.pendingTimers).toBe(0)
   })
 
@@ -73,7 +79,9 @@ describe('a session', () => {
     lane.write(frame(frameType.open, open, 1, 1))
     await settle()
     expect(b.sessions).toEqual([])
-    control.write(frame(frameType.confirm, new Uint8Array(0), 2))
+    control.write(frame(frameType.confirm, new Uint8Array(0)))
+    const has = encodeProgress([{ stream: 0, next: 1, creditLimit: 0 }])
+    control.write(frame(frameType.resume, has))
     await until(() => b.lanes.length === 1)
     expect(resets).toEqual([])
   })
@@ -134,10 +142,10 @@ describe('a session is refused, on both sides, with a code', () => {
     ['rubbish', [Buffer.from('GET / HTTP/1.1\r\n\r\n')]],
     ['another frame first', [frame(frameType.goodbye, new Uint8Array(0))]],
     ['a HELLO that does not decode', [frame(frameType.hello, Buffer.from('hello'))]],
-    ['a first frame with another number', [frame(frameType.hello, encodeHello(hello), 2)]],
+    ['a first frame with a number', [frame(frameType.hello, encodeHello(hello), 1)]],
     [
       'two HELLOs',
-      [frame(frameType.hello, encodeHello(hello)), frame(frameType.hello, encodeHello(hello), 2)],
+      [frame(frameType.hello, encodeHello(hello)), frame(frameType.hello, encodeHello(hello))],
     ],
   ])('to a dialer that says %s', async (_what, chunks) => {
     const world = new TestWorld()
@@ -213,7 +221,7 @@ describe('dialing', () => {
       const [a, b] = [world.node('a'), world.node('b')]
       const [near, far] = await Promise.all([a.ensure('b'), b.ensure('a')])
       await settle()
-      expect(near.dialer).toBe(far.dialer)
+      expect(near.carriage?.dialer).toBe(far.carriage?.dialer)
       expect([near.closed, far.closed]).toEqual([false, false])
       expect([...a.table.sessions()]).toEqual([near])
       expect([...b.table.sessions()]).toEqual([far])
@@ -233,7 +241,7 @@ describe('dialing', () => {
     // Only a has noticed the loss.
     first.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', 'noticed here first'))
     const second = await a.ensure('b')
-    expect(second.attachment).toBe(2)
+    expect(second.carriage?.attachment).toBe(2)
     await until(() => b.sessions.length === 2)
     expect(b.sessions[0]?.closed).toBe(true)
     expect([...b.table.sessions()]).toEqual([b.sessions[1]])

@@ -1,8 +1,9 @@
+import { NodosumError } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
-import { encodeOpen } from '../../src/wire/hello.ts'
+import { encodeOpen } from '../../src/wire/open.ts'
 import { byteByByte } from '../fake-connections.ts'
-import { settle, type TestNode, type TestNodeOptions, TestWorld, until, write } from '../nodes.ts'
+import { connected, settle, TestWorld, until, write } from '../nodes.ts'
 
 /** OPEN of lane x/y as the first frame of its stream. */
 function encodeOpenFrame(stream: number): Uint8Array {
@@ -11,16 +12,6 @@ function encodeOpenFrame(stream: number): Uint8Array {
   const at = writeFrameHeader(bytes, 0, frameType.open, 0, stream, 1, body.length)
   bytes.set(body, at)
   return bytes.subarray(0, at + body.length)
-}
-
-async function connected(
-  options: TestNodeOptions = {},
-): Promise<{ world: TestWorld; a: TestNode; b: TestNode }> {
-  const world = new TestWorld()
-  const [a, b] = [world.node('a', options), world.node('b', options)]
-  await a.ensure('b')
-  await until(() => b.sessions.length === 1)
-  return { world, a, b }
 }
 
 describe('lanes', () => {
@@ -159,8 +150,7 @@ describe('lanes', () => {
 
   it('that the transport does not open pass its code on', async () => {
     const { a } = await connected()
-    const connection = a.session.connection as { refusesStreams?: Error }
-    connection.refusesStreams = new Error('no more streams')
+    a.connection.refusesStreams = new Error('no more streams')
     expect(() => a.session.openLane('messages', 'x', 'y')).toThrow('no more streams')
   })
 })
@@ -200,17 +190,19 @@ describe('the end of a session', () => {
     )
   })
 
-  it('by the loss of its connection closes every lane once, on both sides', async () => {
+  it('reports every frame that was not acknowledged, by its lane', async () => {
     const { world, a, b } = await connected()
     const lane = a.session.openLane('messages', 'x', 'y')
-    await until(() => b.lanes.length === 1)
-    write(a.session, lane, 'in the middle of')
-    world.connections[0]?.cut()
-    expect(a.endings).toMatchObject([{ code: 'ERR_NODOSUM_CONNECTION_LOST' }])
-    expect(b.endings).toMatchObject([{ code: 'ERR_NODOSUM_CONNECTION_LOST' }])
-    expect([lane.closed, b.lanes[0]?.closed]).toEqual([true, true])
-    expect([lane.waitingBytes, lane.bufferedBytes]).toEqual([0, 0])
-    await settle()
+    write(a.session, lane, 'acknowledged')
+    await until(() => b.lanes[0]?.bodies.length === 1)
+    world.scheduler.runFor(20)
+    await until(() => lane.bufferedBytes === 0)
+    for (const text of ['one', 'two', 'three']) write(a.session, lane, text)
+    a.session.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', 'enough'))
+    expect(a.unknown).toEqual([{ stream: lane.stream, from: 3, to: 5 }])
+    expect([lane.closed, lane.bufferedBytes]).toEqual([true, 0])
+    await until(() => b.endings.length === 1)
+    expect(b.lanes[0]?.closed).toBe(true)
     expect([a.endings.length, b.endings.length]).toEqual([1, 1])
   })
 
@@ -221,13 +213,11 @@ describe('the end of a session', () => {
     ['an unknown session frame that must be understood', 'unknown'],
   ])('by %s is a decode failure', async (_what, kind) => {
     const { a, b } = await connected()
-    const control = (
-      a.session.connection as unknown as { streams: { write(b: Uint8Array): void }[] }
-    ).streams[0]
+    const control = a.connection.streams[0]
     if (kind === 'control') control?.write(Uint8Array.of(4, 0, 0, 0, 0x90, 0, 0, 9))
     else if (kind === 'long') control?.write(Uint8Array.of(255, 255, 255, 255))
     else if (kind === 'unknown') control?.write(Uint8Array.of(4, 0, 0, 0, 0x8f, 0, 0, 3))
-    else a.session.connection.openStream().write(Buffer.from('not a frame at all'))
+    else a.connection.openStream().write(Buffer.from('not a frame at all'))
     await until(() => b.endings.length === 1)
     expect(b.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_DECODE_FAILED' })
     await until(() => a.endings.length === 1)
@@ -240,7 +230,7 @@ describe('the end of a session', () => {
       [2, 2],
     ] as const) {
       const { a, b } = await connected()
-      const lane = a.session.connection.openStream()
+      const lane = a.connection.openStream()
       lane.write(encodeOpenFrame(1))
       await until(() => b.lanes.length === 1)
       lane.write(Uint8Array.of(4, 0, 0, 0, 0x90, 0, stream, sequence))
@@ -252,18 +242,20 @@ describe('the end of a session', () => {
 
   it('does not come from unknown frames that may be ignored', async () => {
     const { a, b } = await connected()
-    const control = (
-      a.session.connection as unknown as { streams: { write(b: Uint8Array): void }[] }
-    ).streams[0]
-    control?.write(Uint8Array.of(4, 0, 0, 0, 0x0f, 0, 0, 3))
-    await settle()
-    expect(b.endings).toEqual([])
+    const lane = a.session.openLane('messages', 'x', 'y')
+    lane.frame(0x0f, 0, 0)
+    a.connection.streams[0]?.write(Uint8Array.of(4, 0, 0, 0, 0x0f, 0, 0, 0))
+    write(a.session, lane, 'known')
+    await until(() => b.lanes[0]?.bodies.length === 1)
+    expect(b.lanes[0]?.bodies).toEqual(['144/3 known'])
+    expect([a.endings, b.endings]).toEqual([[], []])
   })
 
   it('with the table closes all of them and leaves no timer', async () => {
     const { world, a, b } = await connected()
     const c = world.node('c')
     await c.ensure('a')
+    await until(() => a.sessions.length === 2)
     await a.close()
     await until(() => b.endings.length === 1 && c.endings.length === 1)
     expect([...a.table.sessions()]).toEqual([])

@@ -44,6 +44,7 @@ function decoder(frameBytesMax = 1_000): { decoder: FrameDecoder; frames: Frame[
     sink: {
       frame: (type, flags, stream, sequence, bytes, start, end) => {
         frames.push({ type, flags, stream, sequence, body: [...bytes.subarray(start, end)] })
+        return true
       },
     },
   })
@@ -118,6 +119,7 @@ describe('frames', () => {
         frame: (_type, _flags, _stream, sequence) => {
           seen.push(sequence)
           into.pause()
+          return true
         },
       },
     })

@@ -2,15 +2,16 @@ import { newBootId, parseClusterName, parseNodeId, seededRandom } from '@nodosum
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  decodeGoodbye,
   decodeHello,
-  decodeOpen,
   decodeReject,
+  encodeGoodbye,
   encodeHello,
-  encodeOpen,
   encodeReject,
   type Hello,
-  type LaneKind,
 } from '../../src/wire/hello.ts'
+import { decodeOpen, encodeOpen, type LaneKind } from '../../src/wire/open.ts'
+import { encodeProgress, readProgress } from '../../src/wire/progress.ts'
 
 const hello: Hello = {
   versionMin: 1,
@@ -21,6 +22,9 @@ const hello: Hello = {
   bootId: newBootId(seededRandom('hello')),
   expected: 'shop-2',
   attachment: 7,
+  session: '00ff10203040506f',
+  resumes: true,
+  windowBytes: 2_097_152,
 }
 
 describe('HELLO', () => {
@@ -53,10 +57,14 @@ describe('HELLO', () => {
   })
 })
 
-describe('REJECT and OPEN', () => {
+describe('REJECT, GOODBYE and OPEN', () => {
   it('decode to what was encoded', () => {
     const reject = { code: 'ERR_NODOSUM_CLUSTER_MISMATCH', message: 'this is another cluster' }
-    expect(decodeReject(encodeReject(reject))).toEqual(reject)
+    expect(decodeGoodbye(encodeGoodbye(reject))).toEqual(reject)
+    expect(decodeReject(encodeReject({ ...reject, attachment: 3 }))).toEqual({
+      ...reject,
+      attachment: 3,
+    })
     for (const kind of ['messages', 'requests'] satisfies LaneKind[]) {
       const open = { stream: 9, kind, application: 'orders', name: 'audit' }
       expect(decodeOpen(encodeOpen(open))).toEqual(open)
@@ -74,12 +82,47 @@ describe('REJECT and OPEN', () => {
   it('never throw on rubbish', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        for (const decode of [decodeHello, decodeReject, decodeOpen]) {
+        for (const decode of [decodeHello, decodeReject, decodeGoodbye, decodeOpen]) {
           const decoded = decode(bytes)
           expect(decoded === null || typeof decoded === 'object').toBe(true)
         }
       }),
       { numRuns: 3_000 },
+    )
+  })
+})
+
+describe('ACK and RESUME', () => {
+  const progress = fc.record({
+    stream: fc.nat(1_000),
+    next: fc.integer({ min: 1, max: 2 ** 40 }),
+    creditLimit: fc.maxSafeNat(),
+  })
+
+  it('decode to what was encoded', () => {
+    fc.assert(
+      fc.property(fc.array(progress, { maxLength: 20 }), (entries) => {
+        const read: unknown[] = []
+        const bytes = encodeProgress(entries)
+        const isWhole = readProgress(bytes, 0, bytes.length, (stream, next, creditLimit) => {
+          read.push({ stream, next, creditLimit })
+          return true
+        })
+        expect([isWhole, read]).toEqual([true, entries])
+        const isCut = entries.length > 0 && readProgress(bytes, 0, bytes.length - 1, () => true)
+        expect(isCut).toBe(false)
+      }),
+    )
+  })
+
+  it('never throw on rubbish, and stop at the first entry that does not fit', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        let entries = 0
+        const isWhole = readProgress(bytes, 0, bytes.length, () => ++entries < 3)
+        if (isWhole) expect(entries).toBeLessThan(3)
+      }),
+      { numRuns: 2_000 },
     )
   })
 })

@@ -45,14 +45,14 @@ export interface Replacement {
   readonly reason: ReplacementReason
   readonly sinceMs: number
   readonly nextTryMs: number
-  /** Tries that found the connection in use. */
+  /** Tries that failed. */
   readonly tries: number
   /** Whether the end that dialed has been asked to do it. */
   readonly hasAsked: boolean
 }
 
 /** What to do about a connection that is due. */
-export type ReplacementStep = 'wait' | 'ask' | 'try' | 'force'
+export type ReplacementStep = 'wait' | 'ask' | 'try'
 
 type ReplacementTimes = Pick<PoolSettings, 'replaceWithinMs' | 'replaceRetryMs'>
 
@@ -61,11 +61,10 @@ export function newReplacement(reason: ReplacementReason, nowMs: number): Replac
 }
 
 /**
- * One of the two ends replaces a connection, the one that dialed it: it tries until its time is up,
- * and then does it all the same. The accepting end asks it to. Only when nothing has come of that
- * for a whole `replaceWithinMs`, because the end that dialed cannot reach this one any more, does
- * the accepting end go by the same rule. So two ends that are due at once, for certificates that
- * both have reloaded, are never in each other's way.
+ * One of the two ends replaces a connection, the one that dialed it. The accepting end asks it to.
+ * Only when nothing has come of that for a whole `replaceWithinMs`, because the end that dialed
+ * cannot reach this one any more, does the accepting end try itself. So two ends that are due at
+ * once, for certificates that both have reloaded, are never in each other's way.
  */
 export function replacementStep(
   replacement: Replacement,
@@ -76,13 +75,12 @@ export function replacementStep(
   const { sinceMs, nextTryMs, hasAsked } = replacement
   const ownTurnMs = role === 'dialer' ? sinceMs : sinceMs + replaceWithinMs
   if (nowMs < ownTurnMs) return hasAsked ? 'wait' : 'ask'
-  if (nowMs - ownTurnMs >= replaceWithinMs) return 'force'
   return nowMs < nextTryMs ? 'wait' : 'try'
 }
 
 /**
- * After a try that failed: the bound of the pause doubles, since each try holds up who wants to
- * send, and the pause is drawn from all of it, so that connections due at once spread out.
+ * After a try that failed: the bound of the pause doubles, and the pause is drawn from all of it, so
+ * that connections due at once spread out.
  */
 export function postponed(
   replacement: Replacement,

@@ -24,7 +24,7 @@ export interface CaretakerParts {
   readonly abandon: (pooled: PooledConnection, error: NodosumError) => void
   /** Closes it if both ends have nothing under way. */
   readonly retire: (pooled: PooledConnection) => void
-  readonly replace: (pooled: PooledConnection, force: boolean) => void
+  readonly replace: (pooled: PooledConnection) => void
 }
 
 /** Looks at every connection once in a while: is it alive, in use, too old? */
@@ -86,7 +86,7 @@ export class Caretaker {
       pooled.replacement ??= newReplacement(reason, nowMs)
       const step = replacementStep(pooled.replacement, pooled.connection.role, nowMs, settings)
       if (step === 'ask') this.#ask(pooled, pooled.replacement)
-      else if (step !== 'wait') this.#parts.replace(pooled, step === 'force')
+      else if (step === 'try') this.#parts.replace(pooled)
     } else if (nowMs - pooled.lastUsedMs >= settings.idleTimeoutMs && pooled.isIdle) {
       this.#parts.retire(pooled)
     }

@@ -19,8 +19,6 @@ export interface PoolCounters {
   closedForRoom: number
   stalled: number
   replaced: number
-  /** Of `replaced`: those that were still in use when their time was up. */
-  replacedInUse: number
   replacementsPostponed: number
   /** Times that this node asked the end that dialed to replace a connection. */
   replacementsAsked: number
@@ -56,7 +54,6 @@ export function newPoolCounters(): PoolCounters {
     closedForRoom: 0,
     stalled: 0,
     replaced: 0,
-    replacedInUse: 0,
     replacementsPostponed: 0,
     replacementsAsked: 0,
     credentialsReloaded: 0,

@@ -124,7 +124,7 @@ export class ConnectionPool {
       credentials: () => this.#credentials,
       abandon,
       retire: (pooled) => void this.#retire(pooled, 'closedIdle'),
-      replace: (pooled, force) => void this.#replacer.replace(pooled, force),
+      replace: (pooled) => void this.#replacer.replace(pooled),
     })
   }
 

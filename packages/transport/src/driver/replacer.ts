@@ -25,14 +25,13 @@ export class Replacer {
   }
 
   /** One try; a connection that cannot be replaced now goes on, and is due again later. */
-  async replace(pooled: PooledConnection, force: boolean): Promise<void> {
+  async replace(pooled: PooledConnection): Promise<void> {
     const { use, replacement } = pooled
     if (use === null || replacement === null) return
     const { counters, logger, random, scheduler, settings } = this.#parts
     pooled.state = 'replacing'
-    if (await this.#moves(pooled, use, force)) {
+    if (await this.#moves(pooled, use)) {
       counters.replaced += 1
-      if (force) counters.replacedInUse += 1
       const fields = { event: 'connection.replaced', peer_id: use.peer, reason: replacement.reason }
       logger.info(fields, `the connection to ${use.peer} was replaced`)
       return
@@ -42,7 +41,7 @@ export class Replacer {
     if (pooled.state === 'replacing') pooled.state = 'active'
   }
 
-  async #moves(pooled: PooledConnection, use: ConnectionUse, force: boolean): Promise<boolean> {
+  async #moves(pooled: PooledConnection, use: ConnectionUse): Promise<boolean> {
     const gone = new AbortController()
     void pooled.connection.closed.then(() => gone.abort())
     let next: Connection
@@ -52,8 +51,8 @@ export class Replacer {
       // Logged and counted as every failed dial; the old connection still works.
       return false
     }
-    const isMoved = await use.moveTo(next, { force })
-    if (!isMoved) void next.close({ reason: 'the connection before it is in use' })
+    const isMoved = await use.moveTo(next)
+    if (!isMoved) void next.close({ reason: 'nothing goes over it' })
     return isMoved
   }
 }

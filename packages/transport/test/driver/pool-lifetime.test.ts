@@ -70,9 +70,9 @@ describe('a connection that is due', () => {
     ])
     const next = world.transport.dials[1]?.succeed()
     await settle()
-    expect(use.moves).toEqual([{ connection: next, force: false }])
+    expect(use.moves).toEqual([next])
     expect([connection.isGone, next?.isGone]).toEqual([true, false])
-    expect(world.pool.snapshot().counters).toMatchObject({ replaced: 1, replacedInUse: 0 })
+    expect(world.pool.snapshot().counters).toMatchObject({ replaced: 1 })
   })
 
   it('is replaced for the packets that it has sent', async () => {
@@ -87,40 +87,33 @@ describe('a connection that is due', () => {
     expect(world.pool.snapshot().connections[0]?.replacement).toBe('packets')
   })
 
-  it('stays when its peer has a use for it, and the new one goes; then it is tried again', async () => {
+  it('stays when nothing goes over the new one, which goes; then it is tried again', async () => {
     const world = poolWorld({ connectionPacketsMax: 1_000, replaceRetryMs: 3_000 })
     const { connection, use } = await world.connected('a')
     connection.sentPackets = 1_000
-    use.peerIsBusy = true
+    use.refusesMoves = true
     await pass(world, 1_000)
     const next = world.transport.dials[1]?.succeed()
     await settle()
     expect([connection.isGone, next?.isGone]).toEqual([false, true])
     expect(world.pool.snapshot().counters.replacementsPostponed).toBe(1)
     expect(world.transport.dials).toHaveLength(2)
-    use.peerIsBusy = false
+    use.refusesMoves = false
     await pass(world, 4_000)
     world.transport.dials[2]?.succeed()
     await settle()
     expect(connection.isGone).toBe(true)
   })
 
-  it('is replaced in use when its time is up', async () => {
-    const options = { connectionPacketsMax: 1_000, replaceWithinMs: 10_000, replaceRetryMs: 1_000 }
-    const world = poolWorld(options)
+  it('is replaced in use, too', async () => {
+    const world = poolWorld({ connectionPacketsMax: 1_000 })
     const { connection, use } = await world.connected('a')
     connection.sentPackets = 1_000
     use.isBusy = true
-    for (let second = 0; second < 11; second++) {
-      expect(use.moves).toEqual([])
-      await pass(world, 1_000)
-      for (const dial of world.transport.dialing) dial.succeed()
-      await settle()
-    }
-    expect(use.moves).toMatchObject([{ force: true }])
-    // What was dialed in vain is closed.
-    expect(world.transport.live.size).toBe(1)
-    expect(world.pool.snapshot().counters).toMatchObject({ replaced: 1, replacedInUse: 1 })
+    await pass(world, 1_000)
+    const next = world.transport.dials[1]?.succeed()
+    await settle()
+    expect([use.moves, connection.isGone]).toEqual([[next], true])
   })
 
   it('lives on when the new one does not come up', async () => {
@@ -204,25 +197,12 @@ describe('a connection that the peer has dialed', () => {
     await pass(world, 6_500)
     const next = world.transport.dials[0]?.succeed()
     await settle()
-    expect([use.asks, use.moves]).toEqual([1, [{ connection: next, force: false }]])
+    expect([use.asks, use.moves]).toEqual([1, [next]])
     // That one was dialed from here, and is in order.
     const moved = new FakeUse('a', next as FakeUse['connection'])
     world.pool.takeIntoUse(moved.connection, moved)
     await pass(world, 20_000)
     expect([moved.asks, moved.moves, world.transport.dials.length]).toEqual([0, [], 1])
-  })
-
-  it('is replaced in use from here when that does not help either', async () => {
-    const { world, use } = await accepted({ replaceWithinMs: 3_000, replaceRetryMs: 500 })
-    use.isBusy = true
-    world.pool.reloadCredentials(credentials)
-    for (let second = 0; second < 8; second++) {
-      await pass(world, 1_000)
-      for (const dial of world.transport.dialing) dial.succeed()
-      await settle()
-    }
-    expect(use.moves).toMatchObject([{ force: true }])
-    expect(world.pool.snapshot().counters).toMatchObject({ replaced: 1, replacedInUse: 1 })
   })
 
   it('is not replaced because the peer asks, which has to do it itself', async () => {
@@ -243,7 +223,7 @@ describe('a connection whose other end asks for a replacement', () => {
     await pass(world, 1_000)
     const next = world.transport.dials[1]?.succeed()
     await settle()
-    expect(use.moves).toEqual([{ connection: next, force: false }])
+    expect(use.moves).toEqual([next])
     expect(use.asks).toBe(0)
   })
 

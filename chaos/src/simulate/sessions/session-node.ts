@@ -1,0 +1,271 @@
+import {
+  type BootId,
+  type NodosumError,
+  newBootId,
+  parseClusterName,
+  parseNodeId,
+  type Random,
+  silentLogger,
+} from '@nodosum/kernel'
+import {
+  type IncomingLane,
+  type OutgoingLane,
+  type Session,
+  SessionTable,
+  type StreamsOptions,
+} from '@nodosum/streams'
+import type { SimulatedMesh, SimulatedScheduler, SimulatedTransport } from '@nodosum/testkit'
+import { readMessage, type SessionChecks, sizeOf, writeMessage } from './session-checks.ts'
+
+type Rules = NonNullable<ConstructorParameters<typeof SessionTable>[1]>
+
+/** What all nodes of one run share. */
+export interface SessionWorld {
+  readonly scheduler: SimulatedScheduler
+  readonly mesh: SimulatedMesh
+  readonly checks: SessionChecks
+  readonly options: StreamsOptions
+  readonly rules?: Rules
+  /** Where the process of this name is now. */
+  readonly addressOf: (name: string) => { host: string; port: number }
+  /** Whether something has happened that may end a session of these two. */
+  readonly mayEnd: (one: string, other: string) => boolean
+}
+
+const lanes = ['one', 'two', 'three']
+/** Types of the layer above. */
+const laneType = 0x90
+const controlType = 0x91
+
+/** One process that sends to others and checks what it gets. */
+export class SessionNode {
+  readonly name: string
+  readonly bootId: BootId
+  readonly table: SessionTable
+  readonly transport: SimulatedTransport
+  isDead = false
+  /** Sends no more. */
+  isQuiet = false
+  readonly #host: string
+  readonly #world: SessionWorld
+  readonly #random: Random
+  readonly #outgoing = new Map<Session, Map<string, OutgoingLane>>()
+  readonly #incoming = new Map<Session, IncomingLane[]>()
+  readonly #ids = new Map<Session, string>()
+  readonly #paused = new Set<IncomingLane>()
+
+  constructor(
+    world: SessionWorld,
+    name: string,
+    address: { host: string; port: number },
+    random: Random,
+  ) {
+    this.name = name
+    this.#host = address.host
+    this.#world = world
+    this.#random = random
+    this.bootId = newBootId(random.stream('boot'))
+    this.transport = world.mesh.transport({
+      address,
+      certificate: {
+        uri: `spiffe://test/nodosum/test/${name}`,
+        authority: 'test',
+        notAfterMs: Number.MAX_SAFE_INTEGER,
+      },
+      authority: 'test',
+      limits: { idleTimeoutMs: 4_000, keepAliveMs: 1_000, connectTimeoutMs: 2_000 },
+    })
+    this.table = new SessionTable(
+      {
+        self: { cluster: parseClusterName('test'), nodeId: parseNodeId(name), bootId: this.bootId },
+        dial: (peer, { signal }) => this.transport.connect(world.addressOf(peer), { signal }),
+        scheduler: world.scheduler,
+        random: random.stream('sessions'),
+        logger: silentLogger,
+        options: world.options,
+      },
+      world.rules,
+    )
+    this.table.onSession = (session) => this.#adopt(session)
+    this.table.onAttached = (session) => {
+      const before = this.#ids.get(session)
+      const mine = `${name}.${this.bootId.slice(0, 4)}>`
+      if (before !== undefined) world.checks.renamed(mine, before, session.id)
+      this.#ids.set(session, session.id)
+    }
+    void this.transport.listen((connection) => this.table.accept(connection))
+  }
+
+  /** Messages to somebody on a few lanes and the control stream. */
+  send(to: string, burst: number): void {
+    if (this.isDead || this.isQuiet) return
+    const session = this.table.get(parseNodeId(to))
+    if (session === null || session.closed) return this.connect(to)
+    const { checks } = this.#world
+    for (let count = 0; count < burst; count++) {
+      if (this.#random.integer(0, 9) === 0) {
+        const stream = this.#stream(session, 'control')
+        const number = checks.next(stream)
+        if (session.controlIsLate) continue
+        const at = session.controlFrame(controlType, sizeOf(number))
+        writeMessage(session.control.buffer, at, number)
+        checks.sent(stream)
+        continue
+      }
+      const name = this.#random.pick(lanes) ?? ''
+      let lane: OutgoingLane
+      try {
+        lane = this.#lane(session, name)
+      } catch {
+        // The connection has just died; another one comes.
+        return
+      }
+      const stream = this.#stream(session, name)
+      const number = checks.next(stream)
+      if (!lane.hasRoom(sizeOf(number))) continue
+      const at = lane.frame(laneType, 0, sizeOf(number))
+      writeMessage(lane.buffer, at, number)
+      checks.sent(stream)
+    }
+    this.#checkMemory(session)
+  }
+
+  connect(to: string): void {
+    this.table.ensure(parseNodeId(to)).catch(() => undefined)
+  }
+
+  /** Dials another connection and goes on over it. */
+  async replace(to: string): Promise<void> {
+    const session = this.table.get(parseNodeId(to))
+    if (session === null || this.isDead) return
+    try {
+      const connection = await this.transport.connect(this.#world.addressOf(to))
+      const isTaken = await this.table.moveTo(session, connection)
+      if (isTaken) this.#world.checks.replaced += 1
+      else await connection.close({ reason: 'not needed' })
+    } catch {
+      // The path is broken: the session goes on over what it has.
+    }
+  }
+
+  /** Every lane that comes in stops, or goes on. */
+  pauseOrResume(forMs: number): void {
+    for (const session of this.#outgoing.keys()) {
+      for (const lane of this.#incomingOf(session)) {
+        if (this.#paused.has(lane)) continue
+        this.#paused.add(lane)
+        lane.pause()
+        this.#world.scheduler.after(forMs, () => {
+          this.#paused.delete(lane)
+          if (!this.isDead) lane.resume()
+        })
+      }
+    }
+  }
+
+  /** The process dies: it says nothing more, and nothing that it has counts. */
+  kill(): void {
+    this.isDead = true
+    this.#world.mesh.isolate(this.#host)
+  }
+
+  /** At the end of a run. */
+  checkSettled(): void {
+    const { checks } = this.#world
+    for (const [session, outgoing] of this.#outgoing) {
+      for (const name of [...outgoing.keys(), 'control']) {
+        checks.settled(this.#stream(session, name))
+      }
+      if (session.bufferedBytes > 0) {
+        const detail = `${this.name} keeps ${session.bufferedBytes} bytes for ${session.peer}`
+        checks.violated('everything is acknowledged in the end', detail)
+      }
+      if (session.carriage === null) {
+        const detail = `${this.name} has no connection to ${session.peer}`
+        checks.violated('a session finds its next connection', detail)
+      }
+      this.#checkMemory(session)
+    }
+  }
+
+  #incomingOf(session: Session): readonly IncomingLane[] {
+    return this.#incoming.get(session) ?? []
+  }
+
+  #adopt(session: Session): void {
+    const { checks } = this.#world
+    this.#outgoing.set(session, new Map())
+    this.#ids.set(session, session.id)
+    const incoming: IncomingLane[] = []
+    this.#incoming.set(session, incoming)
+    const got = (name: string, bytes: Uint8Array, start: number, end: number): void => {
+      if (this.isDead) return
+      checks.arrived(this.#stream(session, name, false), readMessage(bytes, start, end))
+    }
+    session.handler = {
+      control: (_type, bytes, start, end) => got('control', bytes, start, end),
+      lane: (lane) => {
+        incoming.push(lane)
+        lane.receiver = {
+          frame: (_type, _sequence, bytes, start, end) => got(lane.name, bytes, start, end),
+          closed: () => undefined,
+        }
+      },
+      idle: () => true,
+      closed: (error, unknown) => this.#closed(session, error, unknown),
+    }
+  }
+
+  #closed(session: Session, error: NodosumError, unknown: readonly { stream: number }[]): void {
+    const outgoing = this.#outgoing.get(session)
+    this.#outgoing.delete(session)
+    this.#incoming.delete(session)
+    this.#ids.delete(session)
+    if (this.isDead || outgoing === undefined) return
+    const { checks, mayEnd } = this.#world
+    if (!mayEnd(this.name, session.peer) || error.code === 'ERR_NODOSUM_DECODE_FAILED') {
+      const detail = `${this.name} and ${session.peer}: ${error.code}: ${error.message}`
+      checks.violated('a session ends for a reason', detail)
+    }
+    const reported = new Set(unknown.map(({ stream }) => stream))
+    checks.ended(this.#stream(session, 'control'), reported.has(0))
+    for (const [name, { stream }] of outgoing) {
+      checks.ended(this.#stream(session, name), reported.has(stream))
+    }
+  }
+
+  #lane(session: Session, name: string): OutgoingLane {
+    const outgoing = this.#outgoing.get(session) as Map<string, OutgoingLane>
+    let lane = outgoing.get(name)
+    if (lane === undefined) {
+      lane = session.openLane('messages', 'app', name)
+      outgoing.set(name, lane)
+    }
+    return lane
+  }
+
+  /** What the checks call a stream: its session, its direction, its name. */
+  #stream(session: Session, name: string, isOutgoing = true): string {
+    const [from, to] = isOutgoing ? [this.name, session.peer] : [session.peer, this.name]
+    const [fromBoot, toBoot] = isOutgoing
+      ? [this.bootId, session.peerBootId]
+      : [session.peerBootId, this.bootId]
+    return `${from}.${fromBoot.slice(0, 4)}>${to}.${toBoot.slice(0, 4)} ${session.id}/${name}`
+  }
+
+  #checkMemory(session: Session): void {
+    const { options, checks } = this.#world
+    // A limit may be passed by the message that was begun below it.
+    const messageBytes = 210_000
+    const kept = session.bufferedBytes - session.control.bufferedBytes
+    const keptMax = lanes.length * (options.laneBufferBytesMax + messageBytes)
+    if (kept > keptMax) {
+      checks.violated('memory is bounded', `${this.name} keeps ${kept} bytes, over ${keptMax}`)
+    }
+    const heldMax = lanes.length * (options.laneWindowBytes + 131_200 + messageBytes) + messageBytes
+    const held = session.heldBytes
+    if (held > heldMax) {
+      checks.violated('memory is bounded', `${this.name} holds ${held} bytes, over ${heldMax}`)
+    }
+  }
+}

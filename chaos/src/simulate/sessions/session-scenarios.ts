@@ -1,0 +1,116 @@
+import type { StreamsOptions } from '@nodosum/streams'
+
+/** How often something happens, as its mean pause in milliseconds; null for never. */
+export interface SessionFaults {
+  /** Every connection breaks under both ends. */
+  readonly breaksEveryMs: number | null
+  /** One direction between two nodes is cut for up to three seconds. */
+  readonly cutsEveryMs: number | null
+  /** A node dials another connection and goes on over it; half of the time both ends do. */
+  readonly replacesEveryMs: number | null
+  /** Readers stop for up to two seconds. */
+  readonly pausesEveryMs: number | null
+  /** Membership takes a node for failed that is not, until the next time. */
+  readonly rumoursEveryMs: number | null
+  /** A process dies; another one of the same name starts within five seconds. */
+  readonly killsEveryMs: number | null
+  /** A process dies for good in the middle of the run. */
+  readonly leavesOneDead: boolean
+  /** Loss, jitter and standstills of the paths. */
+  readonly unkindPaths: boolean
+}
+
+export interface SessionScenario {
+  readonly name: string
+  readonly summary: string
+  readonly nodes: number
+  /** How long messages are sent. */
+  readonly trafficMs: number
+  readonly faults: SessionFaults
+  readonly options: Partial<StreamsOptions>
+}
+
+const none: SessionFaults = {
+  breaksEveryMs: null,
+  cutsEveryMs: null,
+  replacesEveryMs: null,
+  pausesEveryMs: null,
+  rumoursEveryMs: null,
+  killsEveryMs: null,
+  leavesOneDead: false,
+  unkindPaths: false,
+}
+
+function scenario(
+  name: string,
+  summary: string,
+  faults: Partial<SessionFaults>,
+  options: Partial<StreamsOptions> = {},
+): SessionScenario {
+  const small = { laneBufferBytesMax: 131_072, laneWindowBytes: 65_536 }
+  const all = { ...none, ...faults }
+  return {
+    name: `sessions-${name}`,
+    summary,
+    nodes: 2,
+    trafficMs: 8_000,
+    faults: all,
+    options: { ...small, ...options },
+  }
+}
+
+const allScenarios: readonly SessionScenario[] = [
+  scenario('quiet', 'nothing happens', {}),
+  scenario('breaks', 'connections break in the middle of frames, on unkind paths', {
+    breaksEveryMs: 700,
+    cutsEveryMs: 4_000,
+    unkindPaths: true,
+  }),
+  scenario('replacements', 'connections are replaced while they work, at times by both ends', {
+    replacesEveryMs: 150,
+    breaksEveryMs: 3_000,
+    unkindPaths: true,
+  }),
+  scenario('slow-readers', 'readers stop and go on', {
+    pausesEveryMs: 300,
+    breaksEveryMs: 2_000,
+  }),
+  scenario('rumours', 'membership is wrong about who has failed, while connections break', {
+    rumoursEveryMs: 800,
+    breaksEveryMs: 500,
+  }),
+  scenario(
+    'restarts',
+    'processes die and start again',
+    { killsEveryMs: 2_500, breaksEveryMs: 2_000, replacesEveryMs: 1_000 },
+    { retentionMs: 3_000 },
+  ),
+  scenario(
+    'death',
+    'a process dies for good, and membership says so',
+    { leavesOneDead: true, breaksEveryMs: 2_000 },
+    { retentionMs: 3_000 },
+  ),
+  {
+    ...scenario(
+      'swarm',
+      'everything among three nodes, each seed with faults of its own',
+      {
+        breaksEveryMs: 1_000,
+        cutsEveryMs: 4_000,
+        replacesEveryMs: 300,
+        pausesEveryMs: 600,
+        rumoursEveryMs: 2_000,
+        killsEveryMs: 4_000,
+        unkindPaths: true,
+      },
+      { retentionMs: 30_000 },
+    ),
+    nodes: 3,
+  },
+]
+
+/** Every scenario of sessions by its name. */
+export const sessionScenarios: ReadonlyMap<string, SessionScenario> = new Map(
+  allScenarios.map((each) => [each.name, each]),
+)

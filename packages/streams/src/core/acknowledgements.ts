@@ -1,0 +1,87 @@
+import { connectionFrame, frameType } from '../wire/frame.ts'
+import { encodeProgress } from '../wire/progress.ts'
+import type { ReceiveStream } from './receive-stream.ts'
+import type { SessionRules } from './rules.ts'
+
+/**
+ * When what was handed on is acknowledged: at once after enough bytes or when the sender waits for
+ * room, else a moment later, for all streams together.
+ */
+export class Acknowledgements {
+  /** One is to leave as soon as the control stream takes it. */
+  isDue = false
+  /** When one is due at the latest; null while nothing is to be acknowledged. */
+  atMs: number | null = null
+  #streams: ReceiveStream[] = []
+  readonly #rules: SessionRules
+  readonly #atOnceBytes: number
+  readonly #withinMs: number
+
+  constructor(rules: SessionRules, atOnceBytes: number, withinMs: number) {
+    this.#rules = rules
+    this.#atOnceBytes = atOnceBytes
+    this.#withinMs = withinMs
+  }
+
+  /** Whether the peer knows of everything that it may forget. */
+  get isEmpty(): boolean {
+    return this.#streams.length === 0
+  }
+
+  /** Whether the session has to look at this at the end of the turn. */
+  handedOn(stream: ReceiveStream): boolean {
+    const { unacknowledgedBytes, isAsked } = stream
+    if (unacknowledgedBytes === 0 && !isAsked) return false
+    if (!stream.isListed) {
+      stream.isListed = true
+      this.#streams.push(stream)
+    }
+    if (this.isDue) return false
+    if (isAsked || this.#rules.acknowledgesAtOnce(unacknowledgedBytes, this.#atOnceBytes)) {
+      this.isDue = true
+      return true
+    }
+    return this.atMs === null
+  }
+
+  /** The end of a turn. */
+  turn(nowMs: number): void {
+    if (this.isEmpty || this.isDue) return
+    this.atMs ??= this.#rules.acknowledgeBy(nowMs, this.#withinMs)
+  }
+
+  /** Whether one became due by the time that it is. */
+  advance(nowMs: number): boolean {
+    if (this.atMs === null || nowMs < this.atMs) return false
+    this.atMs = null
+    this.isDue = true
+    return true
+  }
+
+  /** ACK for everything that was handed on. */
+  frame(): Uint8Array {
+    const entries = this.#streams.map((stream) => {
+      stream.acknowledged()
+      return { stream: stream.stream, next: stream.expected, creditLimit: stream.grantedBytes }
+    })
+    this.#forget()
+    return connectionFrame(frameType.ack, encodeProgress(entries))
+  }
+
+  /** RESUME, which acknowledges all of these streams. */
+  resumption(streams: readonly ReceiveStream[]): Uint8Array {
+    const entries = streams.map((stream) => {
+      stream.acknowledged()
+      const next = this.#rules.resumeAt(stream.expected)
+      return { stream: stream.stream, next, creditLimit: stream.grantedBytes }
+    })
+    this.#forget()
+    return connectionFrame(frameType.resume, encodeProgress(entries))
+  }
+
+  #forget(): void {
+    this.#streams = []
+    this.isDue = false
+    this.atMs = null
+  }
+}

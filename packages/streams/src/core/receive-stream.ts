@@ -1,0 +1,183 @@
+import { ByteReader } from '@nodosum/kernel'
+import { frameFlag, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
+import type { FrameDecoder } from '../wire/frame-decoder.ts'
+import type { LaneKind, Open } from '../wire/open.ts'
+import type { SessionRules } from './rules.ts'
+
+/** Takes the messages of one incoming lane; `bytes` from `start` to `end` stays valid. */
+export interface LaneReceiver {
+  frame(type: number, sequence: number, bytes: Uint8Array, start: number, end: number): void
+  /** The session is over. */
+  closed(): void
+}
+
+/** What a receiving stream needs of the session around it. */
+export interface ReceiveHost {
+  /** Something was handed on, so that an acknowledgement is due. */
+  handedOn(stream: ReceiveStream): void
+}
+
+/**
+ * The receiving end of one stream. It takes frames in their order, whatever connection they came
+ * over, and acknowledges what it has handed on.
+ */
+export class ReceiveStream {
+  readonly stream: number
+  readonly kind: LaneKind
+  readonly application: string
+  readonly name: string
+  receiver: LaneReceiver | null = null
+  /** Cuts the bytes of the connection that carries the session now; null between two of them. */
+  decoder: FrameDecoder | null = null
+  /** Bytes of all frames that were handed on. */
+  handedOnBytes = 0
+  /** Of those, what was not acknowledged. */
+  unacknowledgedBytes = 0
+  /** The sender waits for room. */
+  isAsked = false
+  /** Stands in the list of streams to be acknowledged. */
+  isListed = false
+  /** Up to which offset the sender knows that frames may start. */
+  grantedBytes: number
+  #expected = 1
+  #number = 0
+  #isPaused = false
+  #assembled: Uint8Array | null = null
+  #assembledBytes = 0
+  readonly #windowBytes: number
+  readonly #messageBytesMax: number
+  readonly #rules: SessionRules
+  readonly #host: ReceiveHost
+
+  constructor(options: {
+    open: Open
+    windowBytes: number
+    messageBytesMax: number
+    rules: SessionRules
+    host: ReceiveHost
+  }) {
+    const { open } = options
+    this.stream = open.stream
+    this.kind = open.kind
+    this.application = open.application
+    this.name = open.name
+    this.#windowBytes = options.windowBytes
+    this.grantedBytes = options.windowBytes
+    this.#messageBytesMax = options.messageBytesMax
+    this.#rules = options.rules
+    this.#host = options.host
+  }
+
+  /** The number of the last message; 0 before the first. OPEN is the first of every lane. */
+  get sequence(): number {
+    return this.#number
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** The sequence that has to come next. */
+  get expected(): number {
+    return this.#expected
+  }
+
+  /** Bytes that wait here: in front of a pause, or as parts of a message. */
+  get heldBytes(): number {
+    return (this.decoder?.heldBytes ?? 0) + this.#assembledBytes
+  }
+
+  /** Where the sender has to stop until it hears more. */
+  get creditLimit(): number {
+    return this.#rules.creditLimit(this.handedOnBytes, this.#windowBytes)
+  }
+
+  /** Stops messages at once and, once the credit is used up, the sender. */
+  pause(): void {
+    this.#isPaused = true
+    this.decoder?.pause()
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.decoder?.resume()
+    this.#host.handedOn(this)
+  }
+
+  /** Takes one frame; returns what is wrong with it, null for nothing. */
+  take(
+    type: number,
+    flags: number,
+    sequence: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    frameBytes: number,
+  ): string | null {
+    if (!this.#rules.isNext(this.#expected, sequence)) {
+      return `frame ${sequence} of ${this.#words} came where ${this.#expected} was due`
+    }
+    this.#expected = sequence + 1
+    this.handedOnBytes += frameBytes
+    this.unacknowledgedBytes += frameBytes
+    if ((flags & frameFlag.acknowledgeNow) !== 0) this.isAsked = true
+    if ((flags & frameFlag.more) !== 0 || this.#assembled !== null) {
+      return this.#assemble(type, flags, bytes, start, end)
+    }
+    return this.#handOn(type, bytes, start, end)
+  }
+
+  /** What was handed on is acknowledged. */
+  acknowledged(): void {
+    this.unacknowledgedBytes = 0
+    this.isAsked = false
+    this.isListed = false
+    this.grantedBytes = this.creditLimit
+  }
+
+  #handOn(type: number, bytes: Uint8Array, start: number, end: number): string | null {
+    this.#number += 1
+    if (!isSessionFrame(type)) this.receiver?.frame(type, this.#number, bytes, start, end)
+    else if (mustUnderstand(type) && (this.#number > 1 || this.stream === 0)) {
+      return `frame type ${type} of ${this.#words} is unknown`
+    }
+    return null
+  }
+
+  /** Parts of a message that is larger than a frame; its length comes with the first. */
+  #assemble(
+    type: number,
+    flags: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): string | null {
+    let at = start
+    if (this.#assembled === null) {
+      const reader = new ByteReader(bytes, start, end)
+      const length = reader.varint()
+      if (reader.failed || length > this.#messageBytesMax) {
+        return `a message of ${length} bytes on ${this.#words} is too long`
+      }
+      at = reader.offset
+      this.#assembled = new Uint8Array(length)
+    }
+    const message = this.#assembled
+    const part = end - at
+    const isLast = (flags & frameFlag.more) === 0
+    const whole = this.#assembledBytes + part
+    if (whole > message.length || isLast !== (whole === message.length)) {
+      return `the parts of a message on ${this.#words} do not add up`
+    }
+    message.set(bytes.subarray(at, end), this.#assembledBytes)
+    this.#assembledBytes = whole
+    if (!isLast) return null
+    this.#assembled = null
+    this.#assembledBytes = 0
+    return this.#handOn(type, message, 0, message.length)
+  }
+
+  get #words(): string {
+    return this.stream === 0 ? 'the control stream' : `lane ${this.application}/${this.name}`
+  }
+}

@@ -1,0 +1,76 @@
+import { type Attachment, chooseAttachment } from './attachment.ts'
+
+/**
+ * The decisions that the promises of a session stand on, each a function of what it is given. They
+ * are apart from the machinery so that a test can replace one by a wrong one and show that a
+ * simulation notices; production has these and no others.
+ */
+export interface SessionRules {
+  /** Whether a frame is the next one of its stream. */
+  isNext(expected: number, sequence: number): boolean
+  /** The sequence that an end asks for when it resumes. */
+  resumeAt(expected: number): number
+  /** Up to which sequence an acknowledgement lets the sender forget. */
+  forgetsUpTo(acknowledged: number): number
+  /** Whether a connection still counts once another one carries the session. */
+  isFenced(isCurrent: boolean): boolean
+  /** Whether lane frames may leave on a connection. */
+  maySend(peerHasResumed: boolean): boolean
+  /** Up to which offset the frames of a lane may start. */
+  creditLimit(handedOnBytes: number, windowBytes: number): number
+  /** Whether a frame that starts at this offset may leave. */
+  mayStart(offset: number, limit: number): boolean
+  /** Whether a sender may keep so many bytes more. */
+  fits(keptBytes: number, needBytes: number, bytesMax: number): boolean
+  /** Whether so many unacknowledged bytes wait for no timer. */
+  acknowledgesAtOnce(bytes: number, atOnceBytes: number): boolean
+  /** When an acknowledgement leaves at the latest, null for never. */
+  acknowledgeBy(nowMs: number, withinMs: number): number | null
+  /** What an end of a session reports of frames that were sent and not acknowledged. */
+  reportsUnknown(from: number, to: number): boolean
+  /** Which of two connections of the same session stays. */
+  choose(current: Attachment, candidate: Attachment): 'current' | 'new'
+  /** When a session without a connection ends, null for not yet known. */
+  endsAt(detachedMs: number, failedMs: number | null, times: RetentionTimes): number | null
+}
+
+/** How long a session is kept without a connection, in milliseconds. */
+export interface RetentionTimes {
+  readonly afterFailureMs: number
+  readonly mostMs: number
+}
+
+export const sessionRules: SessionRules = {
+  isNext: (expected, sequence) => sequence === expected,
+
+  resumeAt: (expected) => expected,
+
+  forgetsUpTo: (acknowledged) => acknowledged,
+
+  /** What arrives late on an older connection was asked for again on the newer one. */
+  isFenced: (isCurrent) => !isCurrent,
+
+  /** Before RESUME nobody knows what the peer has. */
+  maySend: (peerHasResumed) => peerHasResumed,
+
+  creditLimit: (handedOnBytes, windowBytes) => handedOnBytes + windowBytes,
+
+  mayStart: (offset, limit) => offset < limit,
+
+  fits: (keptBytes, needBytes, bytesMax) => keptBytes + needBytes <= bytesMax,
+
+  acknowledgesAtOnce: (bytes, atOnceBytes) => bytes >= atOnceBytes,
+
+  acknowledgeBy: (nowMs, withinMs) => nowMs + withinMs,
+
+  reportsUnknown: (from, to) => from <= to,
+
+  choose: chooseAttachment,
+
+  /** Hearsay shortens the wait of a session that has no connection; it ends none that has. */
+  endsAt(detachedMs, failedMs, { afterFailureMs, mostMs }) {
+    const atLast = detachedMs + mostMs
+    if (failedMs === null) return atLast
+    return Math.min(atLast, Math.max(detachedMs, failedMs) + afterFailureMs)
+  },
+}

@@ -1,0 +1,265 @@
+import { invariant, varintLength, writeVarint } from '@nodosum/kernel'
+import {
+  frameBodyBytesMax,
+  frameFlag,
+  frameFlagsOffset,
+  frameHeaderBytesMax,
+  frameHeaderLength,
+  writeFrameHeader,
+} from '../wire/frame.ts'
+import { type Piece, RetainedPieces } from './retained-pieces.ts'
+import type { SessionRules } from './rules.ts'
+import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
+
+/** A rest of a slab that is smaller than this is not used. */
+const slabRestBytesMin = 4_096
+
+const nothing = new Uint8Array(0)
+
+/** What the peer may not have: frames by their sequences, both included. */
+export interface UnknownFrames {
+  readonly from: number
+  readonly to: number
+}
+
+interface LargeMessage {
+  readonly type: number
+  readonly flags: number
+  readonly body: Uint8Array
+}
+
+/**
+ * The sending end of one stream. Frames of one turn of the event loop share few large buffers, so
+ * that one costs a header and one copy of its body; they are kept until the peer has acknowledged
+ * them, and leave again when the session goes on over another connection.
+ */
+export class SendStream {
+  readonly stream: number
+  /** What it is called in messages. */
+  readonly label: string
+  /** Called when there is room again after `hasRoom` said no. */
+  onRoom: (() => void) | null = null
+  /** Stands in the list of streams that have something to send. */
+  isListed = false
+  /** The connection takes no more for now. */
+  isBlocked = false
+  #number = 0
+  #sequence = 0
+  #slab: Slab | null = null
+  #buffer: Uint8Array = nothing
+  #start = 0
+  #at = 0
+  #cutSequence = 0
+  #lastFrameAt = -1
+  /** The body of a message that takes several frames, until its frames are cut. */
+  #large: LargeMessage | null = null
+  #largeBytes = 0
+  #limit: number
+  #isStarved = false
+  #isClosed = false
+  readonly #pieces: RetainedPieces
+  readonly #pool: SlabPool
+  readonly #rules: SessionRules
+  readonly #bufferBytesMax: number
+  readonly #wake: (stream: SendStream) => void
+
+  constructor(options: {
+    stream: number
+    label: string
+    bufferBytesMax: number
+    creditLimit: number
+    pool: SlabPool
+    rules: SessionRules
+    /** Asks for `next` at the end of this turn. */
+    wake: (stream: SendStream) => void
+  }) {
+    this.stream = options.stream
+    this.label = options.label
+    this.#bufferBytesMax = options.bufferBytesMax
+    this.#limit = options.creditLimit
+    this.#pool = options.pool
+    this.#rules = options.rules
+    this.#wake = options.wake
+    this.#pieces = new RetainedPieces(options.pool, options.rules)
+  }
+
+  /** The number of the last message; 0 before the first. */
+  get sequence(): number {
+    return this.#number
+  }
+
+  /** Bytes that the peer has not acknowledged, whether they left or not. */
+  get bufferedBytes(): number {
+    return this.#pieces.keptBytes + this.#uncutBytes
+  }
+
+  /** Bytes that wait because connection or peer take no more for now. */
+  get waitingBytes(): number {
+    return this.#pieces.waitingBytes + this.#uncutBytes
+  }
+
+  /** Whether messages are refused. */
+  get closed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Whether a message of this size fits below the buffer limit. */
+  hasRoom(bodyLength: number): boolean {
+    const need = bodyLength + frameHeaderBytesMax
+    if (this.#rules.fits(this.bufferedBytes, need, this.#bufferBytesMax)) return true
+    // An empty buffer takes whatever a message may be.
+    if (this.bufferedBytes === 0) return true
+    this.#isStarved = true
+    if (this.#lastFrameAt >= this.#start) {
+      const flagsAt = this.#lastFrameAt + frameFlagsOffset
+      this.#buffer[flagsAt] = (this.#buffer[flagsAt] as number) | frameFlag.acknowledgeNow
+    }
+    return false
+  }
+
+  /** Where `frame` left the body to be written; read it after each call of `frame`. */
+  get buffer(): Uint8Array {
+    return this.#buffer
+  }
+
+  /**
+   * Starts the next message and returns the offset in `buffer` at which exactly `bodyLength` bytes
+   * have to be written before anything else happens.
+   */
+  frame(type: number, flags: number, bodyLength: number): number {
+    invariant(!this.#isClosed, 'a frame was written to a stream that is closed')
+    if (this.#large !== null) this.#cutLarge()
+    this.#number += 1
+    if (!this.isListed) this.#wake(this)
+    if (bodyLength > frameBodyBytesMax) return this.#startLarge(type, flags, bodyLength)
+    const sequence = this.#sequence + 1
+    const need = frameHeaderLength(this.stream, sequence) + bodyLength
+    if (this.#at + need > this.#buffer.length) this.#roll(need)
+    this.#sequence = sequence
+    const offset = this.#at
+    this.#at += need
+    this.#lastFrameAt = offset
+    return writeFrameHeader(this.#buffer, offset, type, flags, this.stream, sequence, bodyLength)
+  }
+
+  /** The next bytes that may leave over the connection, or null. */
+  next(): Piece | null {
+    if (this.isBlocked) return null
+    this.#cut()
+    return this.#pieces.next(this.#limit)
+  }
+
+  /** False when the peer acknowledges what it cannot have. */
+  acknowledged(sequence: number, creditLimit: number): boolean {
+    if (!this.#pieces.acknowledge(sequence)) return false
+    this.#moved(creditLimit)
+    return true
+  }
+
+  /** The session goes on over another connection, on which the peer expects this sequence. */
+  resumed(nextSequence: number, creditLimit: number): boolean {
+    this.#cut()
+    if (nextSequence > this.#sequence + 1 || !this.#pieces.rewind(nextSequence)) return false
+    this.isBlocked = false
+    this.#moved(creditLimit)
+    return true
+  }
+
+  /** Refuses further messages; returns the frames that the peer may not have, null for none. */
+  close(): UnknownFrames | null {
+    if (!this.#isClosed) this.#cut()
+    this.#isClosed = true
+    const from = this.#pieces.acknowledgedSequence + 1
+    this.#pieces.clear()
+    this.onRoom = null
+    return this.#rules.reportsUnknown(from, this.#sequence) ? { from, to: this.#sequence } : null
+  }
+
+  get #uncutBytes(): number {
+    return this.#at - this.#start + this.#largeBytes
+  }
+
+  #moved(creditLimit: number): void {
+    if (creditLimit > this.#limit) this.#limit = creditLimit
+    if (!this.isListed && this.waitingBytes > 0) this.#wake(this)
+    if (!this.#isStarved || this.bufferedBytes * 2 > this.#bufferBytesMax) return
+    this.#isStarved = false
+    this.onRoom?.()
+  }
+
+  /** What was written since the last cut becomes a piece. */
+  #cut(): void {
+    if (this.#large !== null) this.#cutLarge()
+    if (this.#at === this.#start) return
+    this.#pieces.add({
+      bytes: this.#buffer.subarray(this.#start, this.#at),
+      tail: null,
+      first: this.#cutSequence + 1,
+      last: this.#sequence,
+      end: this.#pieces.endOffset + this.#at - this.#start,
+      slab: this.#slab,
+    })
+    this.#cutSequence = this.#sequence
+    this.#start = this.#at
+  }
+
+  #roll(need: number): void {
+    this.#cut()
+    this.#leaveSlab()
+    const isLarge = need > slabBytes - slabRestBytesMin
+    this.#slab = this.#pool.take(isLarge ? need : slabBytes)
+    this.#buffer = this.#slab.bytes
+  }
+
+  #leaveSlab(): void {
+    if (this.#slab !== null) {
+      this.#slab.isDone = true
+      this.#pool.giveBack(this.#slab)
+    }
+    this.#slab = null
+    this.#buffer = nothing
+    this.#start = 0
+    this.#at = 0
+    this.#lastFrameAt = -1
+  }
+
+  /** The body gets a buffer of its own; headers are put between its parts without a copy. */
+  #startLarge(type: number, flags: number, bodyLength: number): number {
+    this.#cut()
+    this.#leaveSlab()
+    const body = this.#pool.take(bodyLength).bytes
+    this.#large = { type, flags, body }
+    this.#largeBytes = bodyLength
+    this.#buffer = body
+    return 0
+  }
+
+  #cutLarge(): void {
+    const { type, flags, body } = this.#large as LargeMessage
+    this.#large = null
+    this.#largeBytes = 0
+    this.#buffer = nothing
+    for (let at = 0; at < body.length; at += frameBodyBytesMax) {
+      const tail = body.subarray(at, at + frameBodyBytesMax)
+      const sequence = ++this.#sequence
+      const isLast = at + tail.length === body.length
+      const head = new Uint8Array(frameHeaderBytesMax + varintLength(body.length))
+      const sizeLength = at === 0 ? varintLength(body.length) : 0
+      const parts = flags | (isLast ? 0 : frameFlag.more)
+      const length = sizeLength + tail.length
+      let end = writeFrameHeader(head, 0, type, parts, this.stream, sequence, length)
+      if (at === 0) end = writeVarint(head, end, body.length)
+      const bytes = head.subarray(0, end)
+      const offset = this.#pieces.endOffset + end + tail.length
+      this.#pieces.add({
+        bytes,
+        tail,
+        first: sequence,
+        last: sequence,
+        end: offset,
+        slab: null,
+      })
+    }
+    this.#cutSequence = this.#sequence
+  }
+}

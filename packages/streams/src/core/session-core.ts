@@ -1,0 +1,378 @@
+import { BoundedMap } from '@nodosum/kernel'
+import { connectionFrame, frameType } from '../wire/frame.ts'
+import { decodeGoodbye, encodeGoodbye } from '../wire/hello.ts'
+import { encodeOpen, type LaneKind, type Open } from '../wire/open.ts'
+import { readProgress } from '../wire/progress.ts'
+import { Acknowledgements } from './acknowledgements.ts'
+import { type Attached, Inlet, type InletHost } from './inlet.ts'
+import { ReceiveStream } from './receive-stream.ts'
+import type { SessionRules } from './rules.ts'
+import { SendStream } from './send-stream.ts'
+import type {
+  CoreSink,
+  SessionEffect,
+  SessionEnding,
+  SessionLimits,
+  UnknownOutcome,
+} from './session-shapes.ts'
+import type { SlabPool } from './slab-pool.ts'
+
+const nobody: CoreSink = {
+  control: () => undefined,
+  lane: () => undefined,
+  renewal: () => undefined,
+}
+
+/**
+ * The conversation between two processes, without time and connections: bytes go in, writes come
+ * out. At the end of a turn in which `onDirty` was called: `turn`, then `poll` until null, then a
+ * timer for `nextDeadlineMs`.
+ */
+export class SessionCore implements InletHost {
+  sink: CoreSink = nobody
+  /** Set once; then the session is to be ended. */
+  ending: SessionEnding | null = null
+  readonly control: SendStream
+  /** The connection that carries it; null between two. */
+  attached: Attached | null = null
+  readonly #limits: SessionLimits
+  readonly #rules: SessionRules
+  readonly #pool: SlabPool
+  readonly #peerWindowBytes: number
+  readonly #onDirty: () => void
+  readonly #controlIn: ReceiveStream
+  readonly #acknowledgements: Acknowledgements
+  readonly #outgoing: BoundedMap<number, SendStream>
+  readonly #incoming: BoundedMap<number, ReceiveStream>
+  #nextStream = 1
+  #isDirty = false
+  #sending: SendStream[] = []
+  #urgent: Uint8Array[] = []
+  #isSettled = false
+  #detachedMs: number | null
+  #failedMs: number | null = null
+
+  constructor(options: {
+    nowMs: number
+    limits: SessionLimits
+    rules: SessionRules
+    pool: SlabPool
+    /** What the peer lets this end send on a lane at first. */
+    peerWindowBytes: number
+    onDirty: () => void
+  }) {
+    this.#limits = options.limits
+    this.#rules = options.rules
+    this.#pool = options.pool
+    this.#peerWindowBytes = options.peerWindowBytes
+    this.#onDirty = options.onDirty
+    this.#detachedMs = options.nowMs
+    const { limits, pool, rules } = options
+    const { acknowledgeBytes, acknowledgeWithinMs } = limits
+    this.#acknowledgements = new Acknowledgements(rules, acknowledgeBytes, acknowledgeWithinMs)
+    this.#outgoing = new BoundedMap(limits.lanesPerSessionMax)
+    this.#incoming = new BoundedMap(limits.lanesPerSessionMax)
+    this.control = new SendStream({
+      stream: 0,
+      label: 'control',
+      bufferBytesMax: limits.controlBufferBytesMax,
+      creditLimit: Number.MAX_SAFE_INTEGER,
+      pool,
+      rules,
+      wake: this.#wake,
+    })
+    this.#controlIn = new ReceiveStream({
+      open: { stream: 0, kind: 'messages', application: '', name: '' },
+      windowBytes: 0,
+      messageBytesMax: limits.messageBytesMax,
+      rules,
+      host: this,
+    })
+    this.#controlIn.receiver = {
+      frame: (type, _sequence, bytes, start, end) => this.sink.control(type, bytes, start, end),
+      closed: () => undefined,
+    }
+  }
+
+  /** Bytes of all streams that the peer has not acknowledged. */
+  get bufferedBytes(): number {
+    let sum = this.control.bufferedBytes
+    for (const stream of this.#outgoing.values()) sum += stream.bufferedBytes
+    return sum
+  }
+
+  /** Bytes that arrived and wait for a pause to end, or for the rest of their message. */
+  get heldBytes(): number {
+    let sum = this.#controlIn.heldBytes
+    for (const stream of this.#incoming.values()) sum += stream.heldBytes
+    return sum
+  }
+
+  /** Messages of both directions so far. */
+  get activity(): number {
+    let sum = this.control.sequence + this.#controlIn.sequence
+    for (const stream of this.#outgoing.values()) sum += stream.sequence
+    for (const stream of this.#incoming.values()) sum += stream.sequence
+    return sum
+  }
+
+  get lanes(): number {
+    return this.#outgoing.size + this.#incoming.size
+  }
+
+  /** Whether anything of the peer has come. */
+  get hasReceived(): boolean {
+    return this.#controlIn.expected > 1 || this.#incoming.size > 0
+  }
+
+  /** Whether one more lane is too many. */
+  get isFull(): boolean {
+    return this.#outgoing.isFull
+  }
+
+  /** Whether either end still owes the other something: bytes, or the word that they have come. */
+  get isQuiet(): boolean {
+    return this.bufferedBytes === 0 && this.#acknowledgements.isEmpty
+  }
+
+  // Streams
+
+  openLane(kind: LaneKind, application: string, name: string): SendStream {
+    const stream = this.#nextStream++
+    const lane = new SendStream({
+      stream,
+      label: `${application}/${name}`,
+      bufferBytesMax: this.#limits.laneBufferBytesMax,
+      creditLimit: this.#peerWindowBytes,
+      pool: this.#pool,
+      rules: this.#rules,
+      wake: this.#wake,
+    })
+    this.#outgoing.set(stream, lane)
+    const body = encodeOpen({ stream, kind, application, name })
+    const at = lane.frame(frameType.open, 0, body.length)
+    lane.buffer.set(body, at)
+    return lane
+  }
+
+  /** What a stream of this end is called in messages. */
+  labelOf(stream: number): string {
+    return this.#outgoing.get(stream)?.label ?? 'control'
+  }
+
+  /** The connection takes no more of this stream for now. */
+  blocked(stream: number): void {
+    const found = stream === 0 ? this.control : this.#outgoing.get(stream)
+    if (found !== undefined) found.isBlocked = true
+  }
+
+  writable(stream: number): void {
+    const found = stream === 0 ? this.control : this.#outgoing.get(stream)
+    if (found === undefined) return
+    found.isBlocked = false
+    if (!found.isListed) this.#wake(found)
+  }
+
+  // Connections
+
+  /** Goes on over this connection; what still arrives on older ones is refused. */
+  attach(number: number): Attached {
+    this.#fence()
+    const attached: Attached = { number, isFenced: false, peerHasResumed: false }
+    this.attached = attached
+    this.#detachedMs = null
+    const streams = [this.#controlIn, ...this.#incoming.values()]
+    this.#urgent = [this.#acknowledgements.resumption(streams)]
+    this.#dirty()
+    return attached
+  }
+
+  /** The connection is lost. Nothing happens when another one carries the session. */
+  detach(nowMs: number, attached: Attached): void {
+    if (this.attached !== attached) return
+    this.#fence()
+    this.attached = null
+    this.#detachedMs = nowMs
+  }
+
+  /** Where the control stream of a connection comes in. */
+  controlInlet(attached: Attached): Inlet {
+    return new Inlet(this, attached, this.#controlIn)
+  }
+
+  /** Where a byte stream that the peer opened comes in. */
+  inlet(attached: Attached): Inlet {
+    return new Inlet(this, attached, null)
+  }
+
+  /** Membership says since when the peer has failed; null when it does not. */
+  peerFailed(sinceMs: number | null): void {
+    this.#failedMs = sinceMs
+  }
+
+  // Turns
+
+  turn(nowMs: number): void {
+    this.#isDirty = false
+    this.#acknowledgements.turn(nowMs)
+  }
+
+  /** The next thing to do, null for nothing. */
+  poll(): SessionEffect | null {
+    if (this.#isSettled) {
+      this.#isSettled = false
+      return { kind: 'settled' }
+    }
+    const { attached, control } = this
+    if (attached === null) return null
+    const urgent = this.#urgent.shift()
+    if (urgent !== undefined) return { kind: 'write', stream: 0, bytes: urgent, tail: null }
+    if (this.#acknowledgements.isDue && !control.isBlocked) {
+      return { kind: 'write', stream: 0, bytes: this.#acknowledgements.frame(), tail: null }
+    }
+    if (!this.#rules.maySend(attached.peerHasResumed)) return null
+    for (;;) {
+      const stream = this.#sending[0]
+      if (stream === undefined) return null
+      const piece = stream.next()
+      if (piece !== null) {
+        // In turn, so that none holds up the others.
+        if (this.#sending.length > 1) this.#sending.push(this.#sending.shift() as SendStream)
+        return { kind: 'write', stream: stream.stream, bytes: piece.bytes, tail: piece.tail }
+      }
+      stream.isListed = false
+      this.#sending.shift()
+    }
+  }
+
+  nextDeadlineMs(): number | null {
+    const detachedMs = this.#detachedMs
+    if (detachedMs === null) return this.#acknowledgements.atMs
+    return this.#rules.endsAt(detachedMs, this.#failedMs, this.#limits.retention)
+  }
+
+  advance(nowMs: number): void {
+    if (this.#acknowledgements.advance(nowMs)) this.#dirty()
+    const detachedMs = this.#detachedMs
+    if (detachedMs === null) return
+    const endsMs = this.#rules.endsAt(detachedMs, this.#failedMs, this.#limits.retention)
+    if (endsMs !== null && nowMs >= endsMs) this.ending ??= { kind: 'expired' }
+  }
+
+  /** Asks the peer, which dialed, for another connection. */
+  askForRenewal(): void {
+    if (this.attached === null) return
+    this.#urgent.push(connectionFrame(frameType.renew, new Uint8Array(0)))
+    this.#dirty()
+  }
+
+  // The end
+
+  /** The frame that tells the peer that the session is over. */
+  goodbyeFrame(code: string, message: string): Uint8Array {
+    return connectionFrame(frameType.goodbye, encodeGoodbye({ code, message }))
+  }
+
+  /** Ends everything; returns the frames that were sent or waited and were not acknowledged. */
+  end(): UnknownOutcome[] {
+    this.#fence()
+    this.attached = null
+    const unknown: UnknownOutcome[] = []
+    for (const stream of [this.control, ...this.#outgoing.values()]) {
+      const range = stream.close()
+      if (range !== null) unknown.push({ stream: stream.stream, ...range })
+    }
+    for (const stream of this.#incoming.values()) stream.receiver?.closed()
+    this.#outgoing.clear()
+    this.#incoming.clear()
+    this.#sending = []
+    return unknown
+  }
+
+  // What inlets and streams call
+
+  incoming(stream: number): ReceiveStream | undefined {
+    return this.#incoming.get(stream)
+  }
+
+  opened(open: Open): ReceiveStream | null {
+    const stream = new ReceiveStream({
+      open,
+      windowBytes: this.#limits.laneWindowBytes,
+      messageBytesMax: this.#limits.messageBytesMax,
+      rules: this.#rules,
+      host: this,
+    })
+    if (!this.#incoming.set(open.stream, stream)) return null
+    this.sink.lane(stream)
+    if (stream.receiver !== null) return stream
+    this.#incoming.delete(open.stream)
+    return null
+  }
+
+  connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type === frameType.ack) {
+      if (!readProgress(bytes, start, end, this.#acknowledged)) this.broken('ACK does not fit')
+    } else if (type === frameType.resume) this.#resumed(bytes, start, end)
+    else if (type === frameType.renew) this.sink.renewal()
+    else if (type === frameType.goodbye) {
+      const goodbye = decodeGoodbye(bytes.subarray(start, end))
+      if (goodbye === null) this.broken('GOODBYE does not decode')
+      else this.ending ??= { kind: 'goodbye', goodbye }
+    } else if ((type & 0x80) !== 0) this.broken(`control frame type ${type} is unknown`)
+  }
+
+  handedOn(stream: ReceiveStream): void {
+    if (this.#acknowledgements.handedOn(stream)) this.#dirty()
+  }
+
+  broken(what: string): void {
+    this.ending ??= { kind: 'broken', what }
+  }
+
+  readonly #acknowledged = (stream: number, next: number, creditLimit: number): boolean => {
+    if (stream === 0) return this.control.acknowledged(next - 1, Number.MAX_SAFE_INTEGER)
+    return this.#outgoing.get(stream)?.acknowledged(next - 1, creditLimit) ?? false
+  }
+
+  #resumed(bytes: Uint8Array, start: number, end: number): void {
+    const { attached } = this
+    if (attached === null || attached.peerHasResumed) return this.broken('RESUME came twice')
+    const told = new Set<number>()
+    const fits = readProgress(bytes, start, end, (stream, next, creditLimit) => {
+      told.add(stream)
+      if (stream === 0) return this.control.resumed(next, Number.MAX_SAFE_INTEGER)
+      return this.#outgoing.get(stream)?.resumed(next, creditLimit) ?? false
+    })
+    if (!fits || !told.has(0)) return this.broken('RESUME does not fit')
+    attached.peerHasResumed = true
+    // What the peer has not heard of starts from the beginning.
+    for (const [number, stream] of this.#outgoing) {
+      if (told.has(number)) continue
+      if (!stream.resumed(1, this.#peerWindowBytes)) return this.broken('RESUME forgets a lane')
+    }
+    this.#isSettled = true
+    this.#dirty()
+  }
+
+  #fence(): void {
+    if (this.attached !== null) this.attached.isFenced = this.#rules.isFenced(false)
+    for (const stream of [this.#controlIn, ...this.#incoming.values()]) {
+      stream.decoder?.stop()
+      stream.decoder = null
+    }
+    for (const stream of [this.control, ...this.#outgoing.values()]) stream.isBlocked = true
+  }
+
+  readonly #wake = (stream: SendStream): void => {
+    stream.isListed = true
+    this.#sending.push(stream)
+    this.#dirty()
+  }
+
+  #dirty(): void {
+    if (this.#isDirty) return
+    this.#isDirty = true
+    this.#onDirty()
+  }
+}

@@ -1,0 +1,52 @@
+/** What goes in and out of a session's core besides bytes. */
+import type { Goodbye } from '../wire/hello.ts'
+import type { ReceiveStream } from './receive-stream.ts'
+import type { RetentionTimes } from './rules.ts'
+
+/** Gets what a session receives. Called synchronously; must not throw. */
+export interface CoreSink {
+  /** A message of the control stream; its type is 0x10 or above. */
+  control(type: number, bytes: Uint8Array, start: number, end: number): void
+  /** The peer opened a lane: set its receiver now, or it is refused. */
+  lane(lane: ReceiveStream): void
+  /** The peer asks for another connection. */
+  renewal(): void
+}
+
+/** Limits and times of one session. */
+export interface SessionLimits {
+  readonly messageBytesMax: number
+  readonly laneBufferBytesMax: number
+  readonly laneWindowBytes: number
+  readonly controlBufferBytesMax: number
+  readonly lanesPerSessionMax: number
+  readonly acknowledgeBytes: number
+  readonly acknowledgeWithinMs: number
+  readonly retention: RetentionTimes
+}
+
+/** What the driver has to do. */
+export type SessionEffect =
+  /** Write to a stream of the newest connection. */
+  | {
+      readonly kind: 'write'
+      readonly stream: number
+      readonly bytes: Uint8Array
+      readonly tail: Uint8Array | null
+    }
+  /** Both ends go on over the newest connection: those before it may close. */
+  | { readonly kind: 'settled' }
+
+/** Why a session ends. */
+export type SessionEnding =
+  | { readonly kind: 'broken'; readonly what: string }
+  | { readonly kind: 'goodbye'; readonly goodbye: Goodbye }
+  | { readonly kind: 'expired' }
+
+/** Messages of one stream of which nobody knows whether they arrived. */
+export interface UnknownOutcome {
+  readonly stream: number
+  /** Sequences of frames, both included. */
+  readonly from: number
+  readonly to: number
+}

@@ -1,0 +1,71 @@
+import { type SessionRules, sessionRules } from '../src/core/rules.ts'
+
+/** A wrong decision that a simulation has to notice. */
+export interface PlantedBug {
+  readonly name: string
+  /** What goes wrong, in one sentence. */
+  readonly says: string
+  readonly rules: SessionRules
+}
+
+function bug(name: string, says: string, wrong: Partial<SessionRules>): PlantedBug {
+  return { name, says, rules: { ...sessionRules, ...wrong } }
+}
+
+/** To be given to `new SessionTable(options, bug.rules)`. */
+export const plantedBugs: readonly PlantedBug[] = [
+  bug('takes-gaps', 'A frame is taken although those before it are missing.', {
+    isNext: (expected, sequence) => sequence >= expected,
+    resumeAt: (expected) => expected + (expected > 3 ? 1 : 0),
+  }),
+  bug('resumes-too-late', 'An end asks for the frame after the one that it lacks.', {
+    resumeAt: (expected) => expected + 1,
+  }),
+  bug('resumes-too-early', 'An end asks for a frame that it has, and takes it again.', {
+    isNext: (expected, sequence) => sequence === expected || sequence === expected - 1,
+    resumeAt: (expected) => Math.max(1, expected - 1),
+  }),
+  bug('forgets-early', 'A sender forgets the frame after the acknowledged one.', {
+    forgetsUpTo: (acknowledged) => acknowledged + 1,
+  }),
+  bug('never-forgets', 'A sender keeps what is acknowledged.', {
+    forgetsUpTo: () => 0,
+  }),
+  bug('no-fence', 'What comes late on an older connection is taken.', {
+    isFenced: () => false,
+  }),
+  bug('sends-before-resume', 'Frames leave before anybody knows what the peer has.', {
+    maySend: () => true,
+  }),
+  bug('grants-nothing', 'The credit of a lane is never renewed.', {
+    creditLimit: (_handedOn, windowBytes) => windowBytes,
+  }),
+  bug('ignores-credit', 'Frames leave whatever the peer has granted.', {
+    mayStart: () => true,
+  }),
+  bug('keeps-without-bound', 'A lane takes messages beyond its limit.', {
+    fits: () => true,
+  }),
+  bug('never-acknowledges', 'What is handed on is not acknowledged.', {
+    acknowledgesAtOnce: () => false,
+    acknowledgeBy: () => null,
+  }),
+  bug('acknowledges-full-buffers-only', 'The end of a burst is not acknowledged.', {
+    acknowledgeBy: () => null,
+  }),
+  bug('hides-the-unknown', 'A session that ends does not say what is unknown.', {
+    reportsUnknown: () => false,
+  }),
+  bug('keeps-both', 'Each end keeps the connection that came last.', {
+    choose: () => 'new',
+  }),
+  bug('keeps-the-first', 'A connection is never replaced.', {
+    choose: () => 'current',
+  }),
+  bug('ends-on-hearsay', 'A session ends as soon as it has no connection to a failed peer.', {
+    endsAt: (detachedMs, failedMs, { mostMs }) => detachedMs + (failedMs === null ? mostMs : 0),
+  }),
+  bug('waits-for-ever', 'A session is kept whatever membership says.', {
+    endsAt: () => null,
+  }),
+]
