@@ -56,9 +56,7 @@ function membership({ members, doubts, detoured, closed }: HealthFacts): HealthC
   if (away.length > 0) detail.push(`not answering: ${names}`)
   if (doubts !== null) detail.push(`others suspect this node: ${doubts}`)
   if (detoured.length > 0) {
-    detail.push(
-      `gossip over TCP, because UDP does not pass: ${detoured.join(', ')}; failures show later`,
-    )
+    detail.push(`gossip goes over TCP with ${detoured.join(', ')}, because UDP does not pass`)
   }
   const status = detail.length === 1 ? 'ok' : 'degraded'
   return { name: 'membership', status, detail: detail.join('; ') }
