@@ -67,9 +67,7 @@ function membership({ members, doubts, detoured, discovery, closed }: HealthFact
   if (away.length > 0) problems.push(`not answering: ${names}`)
   if (doubts !== null) problems.push(`others suspect this node: ${doubts}`)
   if (detoured.length > 0) {
-    problems.push(
-      `gossip over TCP, because UDP does not pass: ${detoured.join(', ')}; failures show later`,
-    )
+    problems.push(`gossip goes over TCP with ${detoured.join(', ')}, because UDP does not pass`)
   }
   const isAlone = present === 1
   if (isAlone && !discovery.mayBeAlone) problems.push('it is alone and looks for the others')

@@ -21,6 +21,8 @@ export interface SessionDetourParts {
   readonly vouch: (peer: NodeId) => () => void
   /** Who is at an address, by the certificate it presents over TCP. */
   readonly identify: (address: HostPort, signal: AbortSignal) => Promise<NodeId | null>
+  /** Asks for a sign of life on the connection with a peer, and replaces it if none comes. */
+  readonly probe: (peer: NodeId) => void
   readonly scheduler: Scheduler
   readonly logger: Logger
 }
@@ -62,8 +64,9 @@ export class SessionDetour implements Detour {
 
   send(bytes: Uint8Array, to: NodeId): boolean {
     const { sessions, messaging, vouch } = this.#parts
-    // A session without a connection would keep the packet until it is old.
-    if ((sessions.get(to)?.carriage ?? null) === null) return false
+    const carriage = sessions.get(to)?.carriage ?? null
+    // A session without a connection would keep the packet until it is old, and QUIC is UDP as well.
+    if (carriage === null || carriage.connection.kind === 'quic') return false
     const release = vouch(to)
     try {
       return messaging.application(gossipApplication).trySend(to, bytes) === 'accepted'
@@ -73,7 +76,7 @@ export class SessionDetour implements Detour {
   }
 
   open(to: NodeId): void {
-    const { scheduler, sessions, logger } = this.#parts
+    const { scheduler, sessions, probe, logger } = this.#parts
     const nowMs = scheduler.nowMs()
     if (nowMs - (this.#opened.get(to) ?? Number.NEGATIVE_INFINITY) < openAgainMs) return
     if (!this.#bucket.tryTake(nowMs)) return
@@ -81,6 +84,8 @@ export class SessionDetour implements Detour {
     this.#opened.set(to, nowMs)
     const [oldest] = this.#opened.keys()
     if (this.#opened.size > introducedMax && oldest !== undefined) this.#opened.delete(oldest)
+    // Dead QUIC gives way to HTTP/2; that which lives says that UDP passes.
+    if (sessions.get(to) !== null) return probe(to)
     sessions.ensure(to).catch((error: unknown) => {
       const error_code = isNodosumError(error) ? error.code : undefined
       const fields = { event: 'detour.failed', peer_id: to, error_code }

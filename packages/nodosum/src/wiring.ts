@@ -171,6 +171,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     messaging,
     vouch: (peer) => directory.vouch(peer),
     identify: (address, signal) => network.identify(address, signal),
+    probe: (peer) => pool.probe(peer),
     scheduler,
     logger,
   })

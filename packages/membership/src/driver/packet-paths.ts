@@ -97,9 +97,10 @@ export class PacketPaths {
     if (alias !== undefined) this.#sendAround(content, alias, 0)
     else if (member === undefined) this.#toStranger(to, nowMs)
     else if (this.#evidence.goesAround(member.bootId, nowMs)) {
-      const flags = this.#evidence.isUnheard(member.bootId) ? unheardFlag : 0
-      const isSent = this.#sendAround(content, member.nodeId, flags)
-      if (!isSent && this.#evidence.isWorthADial(member.bootId, nowMs)) detour.open(member.nodeId)
+      const isUnheard = this.#evidence.isUnheard(member.bootId)
+      const isSent = this.#sendAround(content, member.nodeId, isUnheard ? unheardFlag : 0)
+      if (isSent) this.#evidence.told(member.bootId, isUnheard)
+      else if (this.#evidence.isWorthADial(member.bootId, nowMs)) detour.open(member.nodeId)
     }
   }
 

@@ -17,6 +17,8 @@ interface Evidence {
   missed: number
   /** When the peer said last that it does not hear this node by UDP. */
   unheardMs: number
+  /** What the peer was told last. */
+  toldUnheard: boolean
   /** Suspected since a packet came by UDP. */
   isDoubted: boolean
 }
@@ -43,7 +45,7 @@ export class PathEvidence {
   cameAround(bootId: string, nowMs: number, isUnheard: boolean): void {
     const peer = this.#of(bootId)
     if (peer.udpMs === null || nowMs - peer.udpMs > twinWithinMs) peer.missed += 1
-    if (isUnheard) peer.unheardMs = nowMs
+    peer.unheardMs = isUnheard ? nowMs : Number.NEGATIVE_INFINITY
   }
 
   /** The peer does not answer: perhaps only UDP does not pass any more. */
@@ -54,7 +56,9 @@ export class PathEvidence {
   /** Whether packets should also go around, if a connection is there. */
   goesAround(bootId: string, nowMs: number): boolean {
     const peer = this.#peers.get(bootId)
-    return peer === undefined || peer.udpMs === null || this.isWorthADial(bootId, nowMs)
+    if (peer === undefined || peer.udpMs === null) return true
+    // A peer that was told that it is not heard has to hear that it is again.
+    return peer.toldUnheard || this.isWorthADial(bootId, nowMs)
   }
 
   /** Whether there is reason enough to open a connection for it. */
@@ -72,13 +76,25 @@ export class PathEvidence {
 
   /** Whether the peer should be told that it is not heard by UDP. */
   isUnheard(bootId: string): boolean {
-    return (this.#peers.get(bootId)?.missed ?? 0) >= missedNeeded
+    const peer = this.#peers.get(bootId)
+    return peer !== undefined && (peer.isDoubted || peer.missed >= missedNeeded)
+  }
+
+  /** A packet has gone around that says so. */
+  told(bootId: string, isUnheard: boolean): void {
+    this.#of(bootId).toldUnheard = isUnheard
   }
 
   #of(bootId: string): Evidence {
     let peer = this.#peers.get(bootId)
     if (peer === undefined) {
-      peer = { udpMs: null, missed: 0, unheardMs: Number.NEGATIVE_INFINITY, isDoubted: false }
+      peer = {
+        udpMs: null,
+        missed: 0,
+        unheardMs: Number.NEGATIVE_INFINITY,
+        toldUnheard: false,
+        isDoubted: false,
+      }
       this.#peers.set(bootId, peer)
       const [oldest] = this.#peers.keys()
       if (this.#peers.size > peersMax && oldest !== undefined) this.#peers.delete(oldest)
