@@ -3,24 +3,17 @@
  * nodes believe into books of their own. It ends when its parent goes away.
  */
 import { readFileSync } from 'node:fs'
-import { parseClusterName, parseNodeId } from '@nodosum/kernel'
-import { developmentIdentity } from '@nodosum/security'
+import { join } from 'node:path'
 import { createNode, isNodosumError, type Node } from 'nodosum'
 import type { MemberSettings, Usage } from './member-settings.ts'
 import { writeView } from './view-ledger.ts'
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as MemberSettings
-const { directory, authority, seedsFile, expect, joinTimeoutMs } = settings
+const { directory, credentials, seedsFile, expect, joinTimeoutMs } = settings
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
 const nodes: Node[] = []
 
 async function start(nodeId: string, host: string, port: number): Promise<void> {
-  const identity = await developmentIdentity({
-    directory: authority,
-    cluster: parseClusterName('chaos'),
-    nodeId: parseNodeId(nodeId),
-    wallMs: Date.now(),
-  })
   writeView(directory, { atMs: Date.now(), node: nodeId, boot: '', kind: 'starting' })
   try {
     const node = await createNode({
@@ -28,11 +21,11 @@ async function start(nodeId: string, host: string, port: number): Promise<void> 
       nodeId,
       listen: { host, port },
       identity: {
-        certificate: identity.certificatePem,
-        key: identity.keyPem,
-        ca: identity.caPem,
+        certificateFile: join(credentials, `${nodeId}.crt`),
+        keyFile: join(credentials, `${nodeId}.key`),
+        caFile: join(credentials, 'ca.crt'),
       },
-      gossipKeys: [readFileSync(settings.gossipKeyFile, 'utf8')],
+      gossipKeys: [readFileSync(join(credentials, 'gossip.key'), 'utf8')],
       discovery: { file: seedsFile },
       join: { expect, timeoutMs: joinTimeoutMs },
       logger: quiet,

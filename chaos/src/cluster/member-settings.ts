@@ -10,9 +10,8 @@ export interface MemberSettings {
   readonly nodes: readonly NodePlace[]
   /** Of the books. */
   readonly directory: string
-  /** Of the certificate authority. */
-  readonly authority: string
-  readonly gossipKeyFile: string
+  /** Directory of the certificates and of the gossip key. */
+  readonly credentials: string
   readonly seedsFile: string
   readonly expect: number
   readonly joinTimeoutMs: number

@@ -3,9 +3,12 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { parseClusterName, parseNodeId } from '@nodosum/kernel'
+import { developmentIdentity } from '@nodosum/security'
 import { generateGossipKey } from 'nodosum'
 import type { MemberSettings, NodePlace, Usage } from './member-settings.ts'
 import type { Network } from './network-namespaces.ts'
+import { plainProgram } from './plain-program.ts'
 import { type Deed, writeDeed } from './view-ledger.ts'
 
 export interface ClusterSettings {
@@ -24,12 +27,15 @@ export class ProcessCluster {
   readonly directory: string
   readonly #settings: ClusterSettings
   readonly #groups: readonly { readonly side: number; readonly nodes: readonly NodePlace[] }[]
+  readonly #program: string
   readonly #children = new Map<number, ChildProcess>()
 
   private constructor(settings: ClusterSettings, places: readonly NodePlace[]) {
     this.directory = settings.directory
     this.#settings = settings
     this.#groups = groupsOf(settings, places)
+    this.#program =
+      settings.from === 'dist' ? plainProgram() : join(import.meta.dirname, 'member-process.ts')
   }
 
   /** Decides where the nodes listen; starts none yet. */
@@ -43,7 +49,7 @@ export class ProcessCluster {
       const host = network?.hostOf(side, at - side * half) ?? '127.0.0.1'
       return { nodeId: `n${at}`, host, port: ports[at] ?? 6_969 }
     })
-    writeFileSync(join(directory, 'gossip.key'), generateGossipKey())
+    await issueCredentials(join(directory, 'credentials'), places)
     const seeds = places.map(({ host, port }) => `${host}:${port}`)
     writeFileSync(join(directory, 'seeds'), `${seeds.join('\n')}\n`)
     return new ProcessCluster(settings, places)
@@ -126,20 +132,18 @@ export class ProcessCluster {
     const settings: MemberSettings = {
       nodes: group.nodes,
       directory,
-      authority: join(directory, 'authority'),
-      gossipKeyFile: join(directory, 'gossip.key'),
+      credentials: join(directory, 'credentials'),
       seedsFile: join(directory, 'seeds'),
       // More than half: two clusters cannot begin.
       expect: Math.floor(nodes / 2) + 1,
       joinTimeoutMs: 120_000,
     }
-    const program = join(import.meta.dirname, 'member-process.ts')
     const conditions = from === 'source' ? ['-C', 'nodosum-source'] : []
     const [command = '', ...args] = [
       ...(network?.enter(group.side) ?? []),
       process.execPath,
       ...conditions,
-      program,
+      this.#program,
       JSON.stringify(settings),
     ]
     const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -180,6 +184,19 @@ function groupsOf(
 
 function idsOf(nodes: readonly NodePlace[]): string[] {
   return nodes.map(({ nodeId }) => nodeId)
+}
+
+/** Before anybody starts, as those who run a cluster do. */
+async function issueCredentials(directory: string, places: readonly NodePlace[]): Promise<void> {
+  const cluster = parseClusterName('chaos')
+  for (const { nodeId: id } of places) {
+    const nodeId = parseNodeId(id)
+    const identity = await developmentIdentity({ directory, cluster, nodeId, wallMs: Date.now() })
+    writeFileSync(join(directory, `${id}.crt`), identity.certificatePem)
+    writeFileSync(join(directory, `${id}.key`), identity.keyPem, { mode: 0o600 })
+    writeFileSync(join(directory, 'ca.crt'), identity.caPem)
+  }
+  writeFileSync(join(directory, 'gossip.key'), generateGossipKey(), { mode: 0o600 })
 }
 
 /** Below the range from which the system picks: a restarted node finds its port free. */

@@ -35,6 +35,9 @@ const lookMs = 250
 /** An idle node may use this much: P10. */
 const idle = { rssBytes: 100 * 2 ** 20, coreShare: 0.01 }
 
+/** So that the namespaces of each have names of their own. */
+let runs = 0
+
 /** Starts a cluster of real processes, hurts it, and lets the audit judge what they wrote. */
 export async function runCluster(
   run: ClusterRun,
@@ -47,7 +50,7 @@ export async function runCluster(
   const findings: Finding[] = []
   try {
     const half = Math.ceil(run.nodes / 2)
-    if (fault.needsNetwork) network = makeNetwork(`nd${process.pid}`, half)
+    if (fault.needsNetwork) network = makeNetwork(`nd${process.pid}x${runs++}`, half)
     const perProcess = Math.ceil(run.nodes / processesMax)
     const { nodes, from } = run
     cluster = await ProcessCluster.make({ nodes, perProcess, directory, network, from })
@@ -77,7 +80,7 @@ function stageOf({ brief, seed, signal }: ClusterRun, cluster: ProcessCluster): 
       function done(): void {
         clearTimeout(timer)
         signal.removeEventListener('abort', done)
-        if (signal.aborted) reject(signal.reason as Error)
+        if (signal.aborted) reject(new Error('the run was ended', { cause: signal.reason }))
         else resolve()
       }
       signal.addEventListener('abort', done)

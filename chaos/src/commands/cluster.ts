@@ -7,6 +7,12 @@ import { positive } from './positive.ts'
 
 const names = Object.entries(faults).map(([name, { summary }]) => `${name}: ${summary}`)
 
+/** What a process that a signal ends exits with. */
+const exitCodes = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const
+
 export const cluster: Command = new Command('cluster')
   .description('a cluster of real processes, hurt and audited')
   .option('--nodes <number>', 'how many; above 10 several share a process', positive, 10)
@@ -26,11 +32,17 @@ export const cluster: Command = new Command('cluster')
   .option('--json', 'the findings as JSON', false)
   .action(async (given: Omit<ClusterRun, 'signal'> & { json: boolean }) => {
     const interrupted = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
+    for (const [signal, exitCode] of exitCodes) {
+      process.once(signal, () => interrupted.abort(exitCode))
     }
     const run = { ...given, signal: interrupted.signal }
-    const { findings, directory, isKept } = await runCluster(run, (line) => console.error(line))
+    const result = await runCluster(run, (line) => console.error(line)).catch((error: unknown) => {
+      if (!interrupted.signal.aborted) throw error
+      process.exitCode = interrupted.signal.reason as number
+      return null
+    })
+    if (result === null) return
+    const { findings, directory, isKept } = result
     report(findings, given.json)
     if (!isKept) console.error(`the books are kept in ${directory}`)
     process.exitCode = isKept ? 0 : 1

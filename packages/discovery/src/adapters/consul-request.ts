@@ -1,5 +1,4 @@
-import { get as httpGet, type IncomingMessage } from 'node:http'
-import { get as httpsGet } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { NothingFound } from '../discovery.ts'
 import { errorText } from './error-text.ts'
 import type { Problem } from './resolve-seeds.ts'
@@ -53,10 +52,11 @@ export async function ask(
   }
 }
 
-function head(question: HttpQuestion, signal: AbortSignal): Promise<IncomingMessage> {
+async function head(question: HttpQuestion, signal: AbortSignal): Promise<IncomingMessage> {
   const { url, headers, tls, isBackground } = question
-  return new Promise((resolve, reject) => {
-    const get = url.protocol === 'https:' ? httpsGet : httpGet
+  // Loaded when it is used: 5 MiB that whoever has no Consul need not carry.
+  const { get } = url.protocol === 'https:' ? await import('node:https') : await import('node:http')
+  return await new Promise((resolve, reject) => {
     const request = get(url, { agent: false, headers, signal, ...tls }, resolve)
     if (isBackground) request.on('socket', (socket) => socket.unref())
     request.on('error', reject)
