@@ -120,7 +120,8 @@ export class LeanEndpoint {
   #write(chunk: Uint8Array): boolean {
     this.#queue.push(chunk)
     this.#queuedBytes += chunk.length
-    this.#isFull = this.#queuedBytes > queuedBytesMax
+    // Once it is full, only an empty queue is room again: whoever was told so waits for `onWritable`.
+    if (this.#queuedBytes > queuedBytesMax) this.#isFull = true
     this.#schedule()
     return !this.#isFull
   }
@@ -144,8 +145,8 @@ export class LeanEndpoint {
     for (;;) {
       const read = engine.streamRecv(streamId, this.#readBuffer)
       if (read === null) return
-      // Whoever takes it keeps no part of it; messages that are cut are copied there.
-      this.#lane?.onData?.(this.#readBuffer.subarray(0, read[0]))
+      // A copy: whoever takes it keeps the messages that are cut.
+      this.#lane?.onData?.(Buffer.from(this.#readBuffer.subarray(0, read[0])))
       if (read[0] < this.#readBuffer.length) return
     }
   }
@@ -198,7 +199,8 @@ async function configOf(directory: string, nodeId: string, packetBytes: number):
   const { Config } = native.quiche
   const config = Config.withBoringSslCtx(true, false, ca, [key], [certificate], null)
   config.grease(false)
-  config.setMaxIdleTimeout(60_000)
+  // A pair waits until it is its turn.
+  config.setMaxIdleTimeout(0)
   config.setMaxRecvUdpPayloadSize(65_527)
   config.setMaxSendUdpPayloadSize(packetBytes)
   config.setInitialMaxData(windowBytes)
