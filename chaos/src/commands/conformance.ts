@@ -5,7 +5,7 @@ import { positive } from './positive.ts'
 export const conformance: Command = new Command('conformance')
   .description('the conformance suite of the transports, over links that fail')
   .option('--transport <name>', 'quic or h2; both unless told')
-  .option('--link <name>', 'far, lossy (QUIC), stalling (HTTP/2); all unless told')
+  .option('--link <name>', 'as clean, rough or leaky (QUIC), stalling (HTTP/2); all unless told')
   .option('--clause <text>', 'only clauses whose name contains this')
   .option('--seed <text>', 'of the faults', '1')
   .option('--rounds <number>', 'how often, each with another seed', positive, 1)

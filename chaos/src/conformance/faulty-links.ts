@@ -29,6 +29,8 @@ export interface LinkKind {
   readonly expected: readonly FaultName[]
   /** How long a clause waits for what must happen, in milliseconds. */
   readonly patienceMs: number
+  /** Where a clause says nothing of a limit; default: what the transport has. */
+  readonly limits?: Partial<TransportLimits>
   /** What a clause allows for a handshake, if it is a second at most, is multiplied by this; default 1. */
   readonly connectTimeoutFactor?: number
   /** How often a clause that needs a connection dials for it; default 1. */
@@ -77,7 +79,8 @@ export function throughFaultyLinks(
     past.push(proxy.counters.forward, proxy.counters.backward)
   }
   const start = async (options: ConformanceNodeOptions): Promise<ConformanceNode> => {
-    const node = await inner.start({ ...options, limits: stretched(options.limits ?? {}, kind) })
+    const limits = { ...kind.limits, ...stretched(options.limits ?? {}, kind) }
+    const node = await inner.start({ ...options, limits })
     const proxy = await open(node.address)
     const outer: ConformanceNode = {
       transport: node.transport,

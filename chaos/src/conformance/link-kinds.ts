@@ -16,6 +16,7 @@ const lostForGood = {
 /** Links to run the conformance suite over, by transport. */
 export const linkKinds: Readonly<Record<'quic' | 'h2', readonly LinkKind[]>> = {
   quic: [
+    { name: 'clean', protocol: 'udp', faults: {}, expected: [], patienceMs: 30_000 },
     {
       name: 'far',
       protocol: 'udp',
@@ -48,6 +49,19 @@ export const linkKinds: Readonly<Record<'quic' | 'h2', readonly LinkKind[]>> = {
       handshakesMax: 3,
       volumes: { ...sideBySide, bulkBytes: 8 * 1_024 * 1_024 },
       exceptions: { ...tooEarly, ...lostForGood },
+    },
+    {
+      name: 'leaky',
+      protocol: 'udp',
+      faults: { loss: 0.2 },
+      expected: ['loss'],
+      patienceMs: 60_000,
+      // One handshake in three misses a packet, and each repetition comes after twice the time.
+      limits: { connectTimeoutMs: 30_000, idleTimeoutMs: 30_000 },
+      connectTimeoutFactor: 20,
+      handshakesMax: 10,
+      volumes: { ...sideBySide, bulkBytes: 8 * 1_024 * 1_024 },
+      exceptions: lostForGood,
     },
     {
       name: 'corrupting',
