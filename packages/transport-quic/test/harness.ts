@@ -29,6 +29,8 @@ export interface TestNodeOptions {
   readonly options?: QuicOptions
   /** Null for handshakes in the clear, with Retry; the seal of `testSeal` unless told. */
   readonly handshakes?: SealedHandshakes | null
+  /** 127.0.0.1 unless told. */
+  readonly host?: string
   /** Any free one unless told. */
   readonly port?: number
   /** That of the system unless told. */
@@ -50,7 +52,7 @@ export const readIdentity: VerifyPeer = (chain): PeerIdentity => {
 }
 
 export async function startNode(options: TestNodeOptions): Promise<TestNode> {
-  const bound = await bindUdpPort({ host: '127.0.0.1', port: options.port ?? 0 })
+  const bound = await bindUdpPort({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 })
   const udp = options.wrap?.(bound) ?? bound
   const transport = await createQuicTransport({
     udp,

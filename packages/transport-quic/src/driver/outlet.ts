@@ -1,4 +1,5 @@
 import type { HostPort, UdpPort } from '@nodosum/transport'
+import { packetBytesSafe } from '../core/packet-size.ts'
 import type { SealedHandshakes } from '../ports.ts'
 import { hasLongHeader } from '../wire/long-header.ts'
 
@@ -34,10 +35,14 @@ export class Outlet {
     this.#recipient = recipient
   }
 
-  /** What a datagram may have before it is sealed, so that it has at most so much afterwards. */
+  /**
+   * What a datagram may have before it is sealed, so that it has at most so much afterwards. Until the
+   * handshake is over that is what every path carries, whatever an earlier connection has found or
+   * somebody has configured: no probe can show yet that it still holds.
+   */
   roomIn(packetBytes: number): number {
-    if (this.isPastHandshake || this.#handshakes === null) return packetBytes
-    return packetBytes - this.#handshakes.overheadBytes
+    if (this.isPastHandshake) return packetBytes
+    return Math.min(packetBytes, packetBytesSafe) - (this.#handshakes?.overheadBytes ?? 0)
   }
 
   send(bytes: Uint8Array): void {

@@ -62,6 +62,24 @@ describe('a handshake', () => {
     expect(Math.max(...shortLengths)).toBe(1_200)
   })
 
+  it.each(['auto', 9_000] as const)(
+    'has no datagram above 1,200 bytes before the path was tried, with packetBytes %s',
+    async (packetBytes) => {
+      const options = { packetBytes }
+      const [a, b] = [recordPort(), recordPort()]
+      const { dialer } = await pairOf(
+        { credentials: first, options, wrap: a.wrap },
+        { credentials: second, options, wrap: b.wrap },
+      )
+      await dialer.ping()
+      const handshake = [...a.sent, ...b.sent]
+        .filter(({ bytes }) => datagramKind(bytes.readUInt8(0)) === 'handshake')
+        .map(({ bytes }) => bytes.length)
+      // An IPv6 path of 1,280 bytes has room for 1,232.
+      expect(Math.max(...handshake)).toBe(1_200)
+    },
+  )
+
   it('comes up although a third of its datagrams is lost, as each is sealed anew', async () => {
     for (const seed of ['a', 'b']) {
       const options = { connectTimeoutMs: 60_000, idleTimeoutMs: 60_000 }
