@@ -13,13 +13,15 @@ describe('a flood', () => {
     })
     expect(rounds.flatMap(problemsOf)).toEqual([])
     const dropped = rounds.map(({ counted }) => counted)
-    const [garbage, initials, stranger, member] = dropped
+    const [garbage, initials, stranger, member, retry] = dropped
     expect(garbage).toMatchObject({ droppedUnknown: expect.any(Number) })
     expect(initials?.droppedUnsealed).toBeGreaterThan(1_000)
     expect(stranger?.droppedForeignPath).toBeGreaterThan(500)
     expect(stranger?.droppedUnopened).toBeGreaterThan(500)
     expect(member?.droppedUnopened).toBeGreaterThan(500)
     expect(member).not.toHaveProperty('droppedForeignPath')
+    expect(retry?.retries).toBeGreaterThan(1_000)
+    expect(retry?.droppedToken).toBeGreaterThan(1_000)
   }, 120_000)
 })
 
@@ -29,9 +31,11 @@ describe('the judgement of a flood', () => {
     packetsPerSecond: 10_000,
     seconds: 30,
     sent: 299_000,
+    sentBytes: 200_000_000,
     different: 2_048,
     droppedBySystem: 0,
     answersToStrangers: 0,
+    bytesToStrangers: 0,
     answersToMember: 3,
     acceptedMore: 0,
     connectionsMore: 0,
@@ -65,6 +69,14 @@ describe('the judgement of a flood', () => {
       expect(found).toHaveLength(1)
       expect(found[0]).toContain(words)
     }
+  })
+
+  it('lets a Retry be answered, with a small part of what was sent', () => {
+    const answers = { answersToStrangers: 149_500, bytesToStrangers: 25_000_000 }
+    const retry: FloodRound = { ...good, kind: 'retry', members: 0, ...answers }
+    expect(problemsOf(retry)).toEqual([])
+    expect(problemsOf({ ...retry, bytesToStrangers: 60_000_000 })).toHaveLength(1)
+    expect(problemsOf({ ...retry, bytesToStrangers: 0 })).toHaveLength(1)
   })
 
   it('takes the median of what the p99 became', () => {

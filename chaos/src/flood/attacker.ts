@@ -3,9 +3,8 @@
  * attack. It has recorded what it sent to the victim, below the product, and sends from sockets of
  * strangers or from the port of the member that it is.
  */
-import type { Socket } from 'node:dgram'
-import { once } from 'node:events'
 import type { Answer, Attack, Attacked, Order } from './orders.ts'
+import { fire, openStrangers } from './strangers.ts'
 import { openWiretap, plainSocket } from './wiretap.ts'
 
 const [nodeId = '', directory = '', port = ''] = process.argv.slice(2)
@@ -16,9 +15,6 @@ const { datagramKind } = await import('@nodosum/transport')
 const { createNode } = await import('nodosum')
 const { garbage, initials } = await import('./ammunition.ts')
 
-const strangersCount = 64
-/** More at once than this would only fill the socket's buffer: who is late stays late. */
-const burstMax = 400
 /** Recorded from this many requests: gossip, the handshake, and an established connection. */
 const warmUpRequests = 300
 const quiet = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet }
@@ -34,28 +30,12 @@ const node = await createNode({
 const echo = node.application('echo')
 echo.onRequest((payload) => payload)
 
-const received = { toStrangers: 0, toMember: 0 }
-const strangers = await Promise.all(
-  Array.from({ length: strangersCount }, (_, index) => stranger(index)),
-)
+const strangers = await openStrangers(victim, plainSocket)
+let toMember = 0
 const member = wiretap.sockets.find((socket) => socket.address().port === node.address.port)
 member?.on('message', () => {
-  received.toMember += 1
+  toMember += 1
 })
-
-/** Each has an address of its own, as far as a machine has many. */
-async function stranger(index: number): Promise<Socket> {
-  const socket = plainSocket('udp4')
-  socket.bind(0, `127.0.${1 + (index >> 4)}.${1 + index}`)
-  await once(socket, 'listening')
-  socket.connect(victim.port, victim.host)
-  await once(socket, 'connect')
-  socket.on('message', () => {
-    received.toStrangers += 1
-  })
-  socket.on('error', () => {})
-  return socket
-}
 
 async function recorded(): Promise<Buffer[]> {
   for (let index = 0; index < warmUpRequests; index += 1) {
@@ -85,32 +65,34 @@ function isHandshake(bytes: Buffer): boolean {
 
 async function attack(given: Attack): Promise<Attacked> {
   const datagrams = await ammunition(given)
-  const before = { ...received }
-  const startMs = performance.now()
-  let sent = 0
-  for (;;) {
-    const elapsedMs = performance.now() - startMs
-    if (elapsedMs >= given.ms) break
-    const due = Math.floor((elapsedMs * given.packetsPerSecond) / 1_000)
-    for (const last = Math.min(due, sent + burstMax); sent < last; sent += 1) {
-      const bytes = datagrams[sent % datagrams.length] as Buffer
-      if (given.kind === 'replay-member') member?.send(bytes, victim.port, victim.host)
-      else strangers[sent % strangersCount]?.send(bytes)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  // What is answered comes within a few turns of the victim; a second is long.
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  const toStrangers = received.toStrangers - before.toStrangers
-  const toMember = received.toMember - before.toMember
-  return { sent, different: datagrams.length, toStrangers, toMember }
+  const before = booked()
+  const fired = await fire(datagrams, given, (number, bytes) => {
+    if (given.kind === 'replay-member') member?.send(bytes, victim.port, victim.host)
+    else strangers.send(number, bytes)
+  })
+  return { ...fired, different: datagrams.length, ...since(before) }
 }
 
 async function rest(ms: number): Promise<Attacked> {
-  const before = { ...received }
+  const before = booked()
   await new Promise((resolve) => setTimeout(resolve, ms))
-  const toStrangers = received.toStrangers - before.toStrangers
-  return { sent: 0, different: 0, toStrangers, toMember: received.toMember - before.toMember }
+  return { sent: 0, sentBytes: 0, different: 0, ...since(before) }
+}
+
+type Booked = Pick<Attacked, 'toStrangers' | 'bytesToStrangers' | 'toMember'>
+
+function booked(): Booked {
+  const { packets, bytes } = strangers.received
+  return { toStrangers: packets, bytesToStrangers: bytes, toMember }
+}
+
+function since(before: Booked): Booked {
+  const now = booked()
+  return {
+    toStrangers: now.toStrangers - before.toStrangers,
+    bytesToStrangers: now.bytesToStrangers - before.bytesToStrangers,
+    toMember: now.toMember - before.toMember,
+  }
 }
 
 function answer(message: Answer): void {

@@ -1,7 +1,13 @@
 /** What the processes of a flood say to each other. */
 
-/** What is sent, and from where. */
-export const floodKinds = ['garbage', 'initials', 'replay-stranger', 'replay-member'] as const
+/** What is sent, and from where; `retry` to a transport without gossip keys, the others to a cluster. */
+export const floodKinds = [
+  'garbage',
+  'initials',
+  'replay-stranger',
+  'replay-member',
+  'retry',
+] as const
 export type FloodKind = (typeof floodKinds)[number]
 
 /** To a node, or to the attacker. */
@@ -47,10 +53,12 @@ export interface NodeState {
 /** What an attack was, as its process saw it. */
 export interface Attacked {
   readonly sent: number
+  readonly sentBytes: number
   /** Different datagrams that were sent again and again. */
   readonly different: number
   /** Datagrams that came to the sockets of strangers. */
   readonly toStrangers: number
+  readonly bytesToStrangers: number
   /** Datagrams that came to the port of the member that this process is, as well. */
   readonly toMember: number
 }

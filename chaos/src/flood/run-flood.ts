@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { makeCertificates } from '../../../packages/transport-quic/test/certificates.ts'
 import type { FloodRound } from './judge-flood.ts'
 import type { Answer, FloodKind, Order } from './orders.ts'
 import { droppedDatagrams, residentMib, watchPeak } from './process-facts.ts'
@@ -24,7 +25,7 @@ export function runFlood(run: FloodRun): Promise<FloodRound> {
 
 /**
  * A victim, a node that measures an established connection to it, and an attacker, for as long as
- * the work takes.
+ * the work takes; others for the kind that needs others, started when it comes.
  */
 export async function withFloodTargets<Result>(
   work: (flood: (run: FloodRun) => Promise<FloodRound>) => Promise<Result>,
@@ -39,13 +40,31 @@ export async function withFloodTargets<Result>(
     const { port } = await party.next('ready')
     return Object.assign(party, { port })
   }
-  try {
+  const ofCluster = async (): Promise<Parties> => {
     const victim = await start('flood-node.ts', 'victim', directory)
     const peer = await start('flood-node.ts', 'peer', directory)
     const attacker = await start('attacker.ts', 'attacker', directory, String(victim.port))
+    return { victim, peer, attacker }
+  }
+  const ofTransport = async (): Promise<Parties> => {
+    issueCertificates(directory, ['victim', 'peer'])
+    const victim = await start('transport-node.ts', 'victim', directory)
+    const peer = await start('transport-node.ts', 'peer', directory, String(victim.port))
+    const attacker = await start('stranger.ts', String(victim.port))
+    return { victim, peer, attacker }
+  }
+  let cluster: Parties | null = null
+  let transport: Parties | null = null
+  const partiesOf = async (kind: FloodKind): Promise<Parties> => {
+    if (kind === 'retry') transport ??= await ofTransport()
+    else cluster ??= await ofCluster()
+    const parties = (kind === 'retry' ? transport : cluster) as Parties
     // It would have a machine of its own: it gets what the others leave of this one's cores.
-    setPriority(attacker.pid, constants.priority.PRIORITY_LOW)
-    return await work((run) => measured(run, { victim, peer, attacker }))
+    setPriority(parties.attacker.pid, constants.priority.PRIORITY_LOW)
+    return parties
+  }
+  try {
+    return await work(async (run) => measured(run, await partiesOf(run.kind)))
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(directory, { recursive: true, force: true })
@@ -89,9 +108,11 @@ async function measured(run: FloodRun, { victim, peer, attacker }: Parties): Pro
     packetsPerSecond,
     seconds,
     sent: attacked.sent,
+    sentBytes: attacked.sentBytes,
     different: attacked.different,
     droppedBySystem: droppedDatagrams(victim.port) - droppedBefore,
     answersToStrangers: attacked.toStrangers,
+    bytesToStrangers: attacked.bytesToStrangers,
     answersToMember: Math.max(0, Math.round(attacked.toMember - usualToMember)),
     acceptedMore: after.accepted - before.accepted,
     connectionsMore: after.connections - before.connections,
@@ -106,6 +127,16 @@ async function measured(run: FloodRun, { victim, peer, attacker }: Parties): Pro
     floodRssMib: rounded(floodRssMib),
     counted: difference(before.counters, after.counters),
   }
+}
+
+/** As the processes find them: `<directory>/<node id>.json`. */
+function issueCertificates(directory: string, nodeIds: readonly string[]): void {
+  const certificates = makeCertificates()
+  for (const nodeId of nodeIds) {
+    const credentials = certificates.issue(`spiffe://flood/nodosum/flood/${nodeId}`)
+    writeFileSync(join(directory, `${nodeId}.json`), JSON.stringify(credentials))
+  }
+  certificates.remove()
 }
 
 type Measured = Extract<Answer, { answer: 'measured' }>
