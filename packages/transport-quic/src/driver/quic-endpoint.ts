@@ -160,6 +160,7 @@ export class QuicEndpoint implements Transport {
   }
 
   snapshot(): TransportSnapshot {
+    const { droppedBySystem } = this.#options.udp.stats()
     const connections = []
     for (const connection of this.#live) {
       const one = connection.snapshot()
@@ -169,7 +170,11 @@ export class QuicEndpoint implements Transport {
       kind: this.kind,
       listening: this.#onConnection === null ? null : this.#options.udp.address,
       connections,
-      counters: { ...this.#counters, deferredTimers: this.#timers.deferrals },
+      counters: {
+        ...this.#counters,
+        deferredTimers: this.#timers.deferrals,
+        ...(droppedBySystem === null ? {} : { droppedBySystem }),
+      },
     }
   }
 

@@ -5,6 +5,7 @@ import { NodosumError } from '@nodosum/kernel'
 import type { HostPort } from '../contract.ts'
 import { datagramKind } from '../core/datagram-kind.ts'
 import { listenFailed } from './listen-failed.ts'
+import { systemDrops } from './system-drops.ts'
 
 /** Counters of a port since it was bound; they only grow. */
 export interface UdpPortStats {
@@ -16,6 +17,12 @@ export interface UdpPortStats {
   readonly sendErrors: number
   /** Datagrams nobody wanted: empty, of no known kind, or of a kind without a handler. */
   readonly ignoredPackets: number
+  /**
+   * Datagrams that the system dropped before anybody could see them, because the receive buffer was
+   * full: the event loop came too late. Asks the system when it is read. Null where that does not tell
+   * (it does on Linux), and after close.
+   */
+  readonly droppedBySystem: number | null
 }
 
 /** One bound UDP socket. */
@@ -158,6 +165,7 @@ class BoundUdpPort implements UdpPort {
   }
 
   stats(): UdpPortStats {
+    const drops = (): number | null => (this.#closing === null ? systemDrops(this.address) : null)
     return {
       receivedPackets: this.#receivedPackets,
       receivedBytes: this.#receivedBytes,
@@ -165,6 +173,10 @@ class BoundUdpPort implements UdpPort {
       sentBytes: this.#sentBytes,
       sendErrors: this.#sendErrors,
       ignoredPackets: this.#ignoredPackets,
+      // Reads a file, which nobody wants who only looks at another figure.
+      get droppedBySystem() {
+        return drops()
+      },
     }
   }
 

@@ -1,4 +1,5 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, Socket } from 'node:dgram'
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { isNodosumError, type NodosumError } from '@nodosum/kernel'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -80,6 +81,28 @@ describe('a UDP port', () => {
     await until(() => a.stats().sendErrors === 4)
     await until(() => a.sendsInFlight === 0)
     expect(a.stats().sentPackets).toBe(0)
+  })
+
+  it('asks for buffers of 4 MiB, and for less where the system refuses that', async () => {
+    const asked: number[] = []
+    const set = vi.spyOn(Socket.prototype, 'setRecvBufferSize').mockImplementation((bytes) => {
+      asked.push(bytes)
+      if (bytes > 1_048_576) throw new Error('ENOBUFS')
+    })
+    onTestFinished(() => set.mockRestore())
+    await bind()
+    expect(asked).toEqual([4_194_304, 2_097_152, 1_048_576])
+  })
+
+  it('asks no resolver, whose detour would cost each datagram a turn', async () => {
+    const lookup = vi.spyOn(dns, 'lookup')
+    onTestFinished(() => lookup.mockRestore())
+    const [a, b] = [await bind(), await bind()]
+    b.onQuic = () => {}
+    const before = lookup.mock.calls.length
+    for (let count = 0; count < 10; count += 1) a.send(Uint8Array.of(0x40), b.address)
+    await until(() => b.stats().receivedPackets === 10)
+    expect(lookup.mock.calls.length).toBe(before)
   })
 
   it('carries the largest datagram', async () => {
