@@ -49,8 +49,17 @@ export interface EngineConnection {
   peerCertChain(): Uint8Array[] | null
   peerError(): EngineCloseError | null
   localError(): EngineCloseError | null
-  stats(): { readonly sent: number; readonly lost: number; readonly peerMaxIdleTimeout: number }
+  stats(): EngineStats
   pathStats(): readonly { readonly rtt: number; readonly cwnd: number }[]
+}
+
+/** What an engine has counted. */
+export interface EngineStats {
+  /** Packets of the peer: those that it could decrypt and has not had before. */
+  readonly recv: number
+  readonly recvBytes: number
+  readonly lost: number
+  readonly peerMaxIdleTimeout: number
 }
 
 /** What one connection is made of. */

@@ -53,17 +53,17 @@ export class ClosePacket {
 
   /** The engine makes them only once, so they are sent more than once. */
   send(): void {
-    for (let copy = 0; copy < closeCopies; copy += 1) this.#say()
+    for (let copy = 0; copy < closeCopies; copy += 1) this.repeat()
   }
 
   /** The peer still talks, so it has not heard; a bounded number of times. */
   answerLate(): void {
     if (this.#lateAnswers >= lateAnswersMax) return
     this.#lateAnswers += 1
-    this.#say()
+    this.repeat()
   }
 
-  #say(): void {
+  repeat(): void {
     for (const bytes of this.#datagrams) this.#outlet.send(bytes)
   }
 }

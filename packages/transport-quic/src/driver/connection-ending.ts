@@ -16,6 +16,9 @@ export interface ConnectionEndingOptions {
   readonly deliver: (callback: (reason: CloseReason) => void, reason: CloseReason) => void
 }
 
+/** A peer that is silent asks for nothing: it is told again at these parts of the lingering time. */
+const repeatedAt = [1 / 8, 1 / 4, 1 / 2]
+
 /** How a connection ends, and who hears of it. */
 export class ConnectionEnding {
   readonly closed: Promise<CloseReason>
@@ -26,6 +29,8 @@ export class ConnectionEnding {
   #onClosed: ((reason: CloseReason) => void) | null = null
   #reason: CloseReason | null = null
   #lastWords: ClosePacket | null = null
+  /** When the last words are said again; the last of these times is the end of it. */
+  #afterwardsMs: number[] = []
 
   constructor(options: ConnectionEndingOptions) {
     this.#options = options
@@ -58,15 +63,30 @@ export class ConnectionEnding {
    * Closes the engine and tells the peer.
    *
    * @param isRefusal the handshake ends with it
-   * @returns for how long the peer is told again when it still talks; null when there is no need
+   * @returns when `linger` is to be called; null when there is no need
    */
-  tell(end: LocalClose, isRefusal: boolean): number | null {
+  tell(end: LocalClose, isRefusal: boolean, nowMs: number): number | null {
     const { engine, role, sender, outlet } = this.#options
     this.#lastWords = ClosePacket.closing(engine, { end, isRefusal, sender, outlet })
     if (this.#lastWords === null) return null
     this.#lastWords.send()
-    const rttMs = engine.pathStats()[0]?.rtt ?? 0
-    return lingerFor(rttMs, isRefusal && role === 'dialer')
+    const lingerMs = lingerFor(this.#rttMs(), isRefusal && role === 'dialer')
+    this.#afterwardsMs = [...repeatedAt, 1].map((part) => nowMs + part * lingerMs)
+    return this.#afterwardsMs[0] ?? null
+  }
+
+  /** The peer has closed, and may say so again: until then its packets are expected. */
+  hear(nowMs: number): number {
+    return nowMs + 2 * lingerFor(this.#rttMs(), false)
+  }
+
+  /** Says the last words again, as far as it is time; null when that is over. */
+  linger(nowMs: number): number | null {
+    while ((this.#afterwardsMs[0] ?? Number.POSITIVE_INFINITY) <= nowMs) this.#afterwardsMs.shift()
+    const [nextMs] = this.#afterwardsMs
+    if (nextMs === undefined) return null
+    this.#lastWords?.repeat()
+    return nextMs
   }
 
   /** A packet came after the end: the peer has not heard of it. */
@@ -78,5 +98,9 @@ export class ConnectionEnding {
     this.#reason = reason
     this.#resolve(reason)
     if (this.#onClosed !== null) this.#options.deliver(this.#onClosed, reason)
+  }
+
+  #rttMs(): number {
+    return this.#options.engine.pathStats()[0]?.rtt ?? 0
   }
 }

@@ -7,26 +7,36 @@ export interface EngineReading {
   readonly lostPackets: number
 }
 
-/** Asking costs the engine 9 us and a walk over its paths. */
+/** A walk over its paths costs the engine 9 us. */
 const betweenReadingsMs = 1_000
 
-/** Counts a connection's traffic, and reads the engine's figures at most once a second. */
+/**
+ * The figures of a connection. What it has sent is counted here. What it has received only the engine
+ * can say: whoever has seen the connection's id can send datagrams to it, and the engine drops without
+ * a word what it cannot decrypt.
+ */
 export class ConnectionMeter {
-  receivedBytes = 0
-  receivedPackets = 0
   sentBytes = 0
   sentPackets = 0
   readonly #engine: EngineConnection
   #reading: EngineReading = { rttMs: 0, congestionWindowBytes: 0, lostPackets: 0 }
   #readMs: number = Number.NEGATIVE_INFINITY
+  #heardPackets = 0
 
   constructor(engine: EngineConnection) {
     this.#engine = engine
   }
 
-  received(bytes: number): void {
-    this.receivedBytes += bytes
-    this.receivedPackets += 1
+  /** Of packets of the peer. */
+  get receivedBytes(): number {
+    return this.#engine.stats().recvBytes
+  }
+
+  /** Has the peer been heard since this was asked the last time? */
+  hasHeardPeer(): boolean {
+    const before = this.#heardPackets
+    this.#heardPackets = this.#engine.stats().recv
+    return this.#heardPackets > before
   }
 
   sent({ bytes, packets }: { readonly bytes: number; readonly packets: number }): void {

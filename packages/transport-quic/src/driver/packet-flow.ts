@@ -67,7 +67,7 @@ export class PacketFlow {
     const { rttMs, lostPackets } = meter.reading(nowMs)
     this.#probes.read(nowMs)
     this.#probes.lost(lostPackets, nowMs)
-    this.#probes.step(nowMs, meter.receivedPackets, rttMs)
+    this.#probes.step(nowMs, rttMs)
   }
 
   /** Sends what the engine has, up to the share of one turn. */

@@ -69,10 +69,11 @@ export class PathProbes {
   }
 
   /** Sends a probe if one is due. Before other packets: these may use up the congestion window. */
-  step(nowMs: number, receivedPackets: number, rttMs: number): void {
+  step(nowMs: number, rttMs: number): void {
     if (nowMs < this.deadlineMs) return
     const { engine, size, sendOne, onChanged } = this.#options
     const before = size.bytes
+    const receivedPackets = engine.stats().recv
     const probe = size.next(nowMs, receivedPackets)
     if (size.bytes !== before) onChanged(size.bytes)
     if (probe === null || !this.#send(kindProbe, probe.number, probe.bytes - overheadBytes)) return

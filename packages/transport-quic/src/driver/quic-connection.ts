@@ -36,6 +36,9 @@ import { PingLane } from './ping-lane.ts'
 import { StreamTable } from './stream-table.ts'
 import { UnreadBytes } from './unread-bytes.ts'
 
+/** Who was heard just after a look is pinged at the second one from then: not later than it may be. */
+const looksPerKeepAlive = 2
+
 export class QuicConnection implements Connection, Timed {
   readonly kind = 'quic'
   readonly role: 'dialer' | 'acceptor'
@@ -61,8 +64,6 @@ export class QuicConnection implements Connection, Timed {
   readonly #handshakeDeadlineMs: number
   #state: 'handshaking' | 'open' | 'closing' | 'closed' = 'handshaking'
   #peer: PeerIdentity | null = null
-  #sawPacket = false
-  #lastReceivedMs: number
   #housekeepingMs: number = Number.POSITIVE_INFINITY
   #negotiatedIdleMs: number
 
@@ -81,11 +82,10 @@ export class QuicConnection implements Connection, Timed {
     this.#expect = options.expect
     this.#peerWords = addressWords(remote)
     this.#startedMs = scheduler.nowMs()
-    this.#lastReceivedMs = this.#startedMs
     this.#negotiatedIdleMs = settings.idleTimeoutMs
     this.#handshakeDeadlineMs = this.#startedMs + settings.connectTimeoutMs
     this.#meter = new ConnectionMeter(engine)
-    this.#unread = new UnreadBytes(settings.streamWindowBytes)
+    this.#unread = new UnreadBytes(settings.streamWindowBytes, () => this.#meter.receivedBytes)
     const { sender, pathSizes } = shared
     const nowMs = this.#startedMs
     this.#flow = new PacketFlow({ engine, outlet, sender, pathSizes, meter: this.#meter, nowMs })
@@ -198,10 +198,8 @@ export class QuicConnection implements Connection, Timed {
 
   /** One datagram of the peer. */
   receive(bytes: Buffer): void {
-    this.#meter.received(bytes.length)
     if (this.#state === 'closed') return this.#ending.answerLate()
     this.#unread.received(bytes.length)
-    this.#sawPacket = true
     try {
       this.#engine.recv(bytes, this.#path)
     } catch {
@@ -213,10 +211,6 @@ export class QuicConnection implements Connection, Timed {
   /** Everything of one turn of the event loop: read, write, send, and set the next deadline. */
   turn(nowMs: number): void {
     if (this.#state === 'closed') return
-    if (this.#sawPacket) {
-      this.#sawPacket = false
-      this.#lastReceivedMs = nowMs
-    }
     try {
       this.#turn(nowMs)
     } catch (error) {
@@ -229,10 +223,7 @@ export class QuicConnection implements Connection, Timed {
   }
 
   onDeadline(nowMs: number): void {
-    if (this.#state === 'closed') {
-      this.#shared.release(this)
-      return
-    }
+    if (this.#state === 'closed') return this.#linger(this.#ending.linger(nowMs))
     this.deadlineMs = Number.POSITIVE_INFINITY
     if (this.#engine.timeout() === 0) this.#flow.timedOut(nowMs)
     this.#engine.onTimeout()
@@ -272,7 +263,7 @@ export class QuicConnection implements Connection, Timed {
   /** Ends a connection that holds or has used too much; true when it is over then. */
   #isOverLimit(): boolean {
     const { unreadBytesMax, keyPacketsMax } = this.#shared.settings
-    if (this.#unread.bytes > unreadBytesMax) {
+    if (this.#unread.exceeds(unreadBytesMax)) {
       this.#terminate(unreadOverflow(this.#peerWords, unreadBytesMax))
     } else if (this.#meter.sentPackets >= keyPacketsMax && this.#state === 'open') {
       void this.#closeInOrder(keysUsedUp(this.#peerWords, keyPacketsMax))
@@ -314,7 +305,7 @@ export class QuicConnection implements Connection, Timed {
     const peerIdleMs = this.#engine.stats().peerMaxIdleTimeout
     if (peerIdleMs > 0) this.#negotiatedIdleMs = Math.min(peerIdleMs, settings.idleTimeoutMs)
     this.#state = 'open'
-    this.#housekeepingMs = nowMs + settings.keepAliveMs
+    this.#housekeepingMs = nowMs + settings.keepAliveMs / looksPerKeepAlive
     this.#flow.open()
     this.#streams.deliver(opened, this as QuicConnection)
   }
@@ -322,9 +313,9 @@ export class QuicConnection implements Connection, Timed {
   /** Silence gets a ping, and half-closed streams are asked whether anybody still listens. */
   #keepHouse(nowMs: number): void {
     const { keepAliveMs } = this.#shared.settings
-    if (nowMs - this.#lastReceivedMs >= keepAliveMs / 2) this.#engine.sendAckEliciting()
+    if (!this.#meter.hasHeardPeer()) this.#engine.sendAckEliciting()
     this.#streams.probeHalfClosed()
-    this.#housekeepingMs = nowMs + keepAliveMs
+    this.#housekeepingMs = nowMs + keepAliveMs / looksPerKeepAlive
   }
 
   #closeInOrder(end: LocalClose): Promise<void> {
@@ -366,7 +357,8 @@ export class QuicConnection implements Connection, Timed {
     if (!isOver && failure !== null) this.#terminate({ app: failure.isApp, ...reason })
     else {
       this.#finish(reason)
-      this.#shared.release(this)
+      const isClosedByPeer = !this.#engine.isTimedOut()
+      this.#linger(isClosedByPeer ? this.#ending.hear(this.#shared.scheduler.nowMs()) : null)
     }
     return true
   }
@@ -379,11 +371,16 @@ export class QuicConnection implements Connection, Timed {
 
   /** Closes from this end, tells the peer, and stays reachable for a moment to tell it again. */
   #terminate(end: LocalClose): void {
-    const { scheduler, timers } = this.#shared
-    const lingerMs = this.#ending.tell(end, this.#state === 'handshaking' && !end.app)
+    const isRefusal = this.#state === 'handshaking' && !end.app
+    const nextMs = this.#ending.tell(end, isRefusal, this.#shared.scheduler.nowMs())
     this.#finish({ code: end.code, reason: end.reason, remote: false, error: end.error })
-    if (lingerMs === null) this.#shared.release(this)
-    else timers.update(this, scheduler.nowMs() + lingerMs)
+    this.#linger(nextMs)
+  }
+
+  /** Its ids stay known for a moment: late packets are its own. */
+  #linger(untilMs: number | null): void {
+    if (untilMs === null) this.#shared.release(this)
+    else this.#shared.timers.update(this, untilMs)
   }
 
   #finish(reason: CloseReason): void {

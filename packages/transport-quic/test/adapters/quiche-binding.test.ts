@@ -63,6 +63,71 @@ describe('the binding', () => {
   })
 })
 
+/** A binding that makes nothing, and what it was told. */
+function toldBinding(): {
+  readonly binding: object
+  readonly told: (readonly [string, ...unknown[]])[]
+  readonly made: unknown[][]
+} {
+  const told: (readonly [string, ...unknown[]])[] = []
+  const made: unknown[][] = []
+  const config = new Proxy(
+    {},
+    {
+      get:
+        (_, name) =>
+        (...given: unknown[]) =>
+          void told.push([String(name), ...given]),
+    },
+  )
+  const Config = {
+    withBoringSslCtx: (...given: unknown[]) => {
+      made.push(given)
+      return config
+    },
+  }
+  const connect = (): object => ({})
+  return { binding: { native: { quiche: { Config, Connection: { connect } } } }, told, made }
+}
+
+describe('the engine', () => {
+  const address = { host: '127.0.0.1', port: 5 }
+  const path = { id: new Uint8Array(20), local: address, remote: address }
+
+  it('is told everything that keeps a connection from stalling, and nothing that opens a door', async () => {
+    const { binding, told, made } = toldBinding()
+    await loadEngine(credentials, settings, async () => binding)
+    expect(Object.fromEntries(told.map(([name, ...given]) => [name, given]))).toMatchObject({
+      // A lost MAX_DATA is not repeated: the connection's own window must never be used up.
+      setInitialMaxData: [2 ** 40],
+      setMaxConnectionWindow: [2 ** 40],
+      setInitialMaxStreamDataBidiLocal: [65_536],
+      setInitialMaxStreamDataBidiRemote: [65_536],
+      setMaxStreamWindow: [65_536],
+      // Nor is a lost MAX_STREAMS.
+      setInitialMaxStreamsBidi: [2_000],
+      setInitialMaxStreamsUni: [0],
+      setInitialMaxStreamDataUni: [0],
+      setDisableActiveMigration: [true],
+      setActiveConnectionIdLimit: [2],
+      enablePacing: [false],
+    })
+    const names = told.map(([name]) => name)
+    for (const door of ['enableEarlyData', 'verifyPeer', 'setTicketKey', 'logKeys']) {
+      expect(names).not.toContain(door)
+    }
+    // Every peer shows a certificate, and one that does not pass ends the handshake.
+    expect(made.map(([verify, allowFailure]) => [verify, allowFailure])).toEqual([[true, false]])
+  })
+
+  it('makes one configuration for all connections of a packet size', async () => {
+    const { binding, made } = toldBinding()
+    const engine = await loadEngine(credentials, settings, async () => binding)
+    for (const packetBytes of [1_200, 1_452, 1_200, 1_452]) engine.dial({ ...path, packetBytes })
+    expect(made).toHaveLength(2)
+  })
+})
+
 describe('credentials', () => {
   it('that cannot be used are refused when the engine is made, not at the first dial', async () => {
     const wrong = [

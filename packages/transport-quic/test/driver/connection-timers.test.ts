@@ -42,6 +42,57 @@ describe('the timers of connections', () => {
     expect(good.firedMs).toEqual([5, 15, 25])
   })
 
+  it('never spin: the engine rounds down, so what is due at once waits a millisecond', () => {
+    const delays: number[] = []
+    const scheduler: Scheduler = {
+      nowMs: () => 100,
+      wallMs: () => 100,
+      immediate: () => ({ cancel: () => {} }),
+      after: (delayMs) => {
+        delays.push(delayMs)
+        return { cancel: () => {} }
+      },
+    }
+    const timers = new ConnectionTimers(scheduler, () => 0)
+    const due = timed()
+    timers.add(due)
+    for (const deadlineMs of [100.2, 100, 90]) timers.update(due, deadlineMs)
+    expect(delays).toEqual([1, 1, 1])
+  })
+
+  it('of a hundred connections are one, armed for the earliest', () => {
+    const scheduler = simulatedScheduler()
+    let armed = 0
+    const counted: Scheduler = {
+      nowMs: () => scheduler.nowMs(),
+      wallMs: () => scheduler.wallMs(),
+      immediate: (run) => scheduler.immediate(run),
+      after: (delayMs, run) => {
+        armed += 1
+        const timer = scheduler.after(delayMs, () => {
+          armed -= 1
+          run()
+        })
+        return {
+          cancel: () => {
+            armed -= 1
+            timer.cancel()
+          },
+        }
+      },
+    }
+    const timers = new ConnectionTimers(counted, () => 0)
+    const all = Array.from({ length: 100 }, () => timed())
+    for (const [index, each] of all.entries()) {
+      timers.add(each)
+      timers.update(each, 1_000 - index)
+      expect(armed).toBe(1)
+    }
+    scheduler.runFor(2_000)
+    expect(all.map(({ firedMs }) => firedMs)).toEqual(all.map((_, index) => [1_000 - index]))
+    expect(armed).toBe(0)
+  })
+
   it('that fire late let the socket be read first, as long as packets come', () => {
     let nowMs = 0
     let packets = 0

@@ -46,6 +46,31 @@ describe('closing', () => {
     expect(await acceptor.closed).toMatchObject({ code: 7, reason: 'lost', remote: true })
   })
 
+  it('is said again to a peer that is silent, when the network has lost it', async () => {
+    let isCut = false
+    const { dialer, acceptor } = await pairOf(
+      { credentials: first, options: { closeTimeoutMs: 0 }, wrap: dropping(() => isCut) },
+      { credentials: second },
+    )
+    await dialer.ping()
+    isCut = true
+    await dialer.close({ code: 7, reason: 'lost' })
+    isCut = false
+    expect(await acceptor.closed).toMatchObject({ code: 7, reason: 'lost', remote: true })
+  })
+
+  it('is still known for a moment to who was told, so that nobody is told of an unknown connection', async () => {
+    const { dialer, nodes } = await pairOf({ credentials: first }, { credentials: second })
+    const [a, b] = nodes
+    const { sentPackets } = a.udp.stats()
+    await dialer.close({ code: 7 })
+    await until('it has been said five times', () => a.udp.stats().sentPackets >= sentPackets + 5)
+    await until('all of it has come', () => {
+      return b.udp.stats().receivedPackets >= a.udp.stats().sentPackets
+    })
+    expect(b.transport.snapshot().counters).toMatchObject({ droppedUnknown: 0, forgottenSent: 0 })
+  })
+
   it('of the transport lets go of the port', async () => {
     const { nodes } = await pairOf({ credentials: first }, { credentials: second })
     await nodes[0].transport.close()
