@@ -1,35 +1,29 @@
-import type { UdpPort } from '@nodosum/transport'
 import { describe, expect, it } from 'vitest'
-import { collect, until } from '../harness.ts'
-import { first, pairOf, second, start } from '../trusted-nodes.ts'
-
-/** Sends each long-header datagram twice: as a network does that repeats packets. */
-function doubling(udp: UdpPort): UdpPort {
-  const send = udp.send.bind(udp)
-  udp.send = (bytes, to) => {
-    const isLong = ((bytes[0] as number) & 0x80) !== 0
-    for (let copy = 0; copy < (isLong ? 2 : 1); copy += 1) send(bytes, to)
-  }
-  return udp
-}
+import { until } from '../harness.ts'
+import { rawDial } from '../raw-client.ts'
+import { testSeal } from '../sealed.ts'
+import { closers, first, pairOf, second, start } from '../trusted-nodes.ts'
 
 describe('packets find their connection', () => {
   it('also the repeated first one, by the id that the dialer had chosen for us', async () => {
     const acceptor = await start({ credentials: second })
-    await acceptor.transport.listen((connection) => {
-      connection.onStream = (stream) => {
-        stream.onEnd = () => stream.end()
-        stream.onData = (chunk) => stream.write(chunk)
-      }
+    await acceptor.transport.listen(() => {})
+    const sent: Buffer[] = []
+    const raw = await rawDial(acceptor.address, {
+      ...first,
+      protocol: 'nodosum/1',
+      handshakes: testSeal(),
+      mayLeave: (bytes) => sent.push(Buffer.from(bytes)) > 0,
     })
-    const dialer = await start({ credentials: first, wrap: doubling })
-    const connection = await dialer.transport.connect(acceptor.address)
-    const stream = connection.openStream()
-    const echo = collect(stream)
-    stream.write(Buffer.from('hello'))
-    stream.end()
-    expect((await echo).toString()).toBe('hello')
-    expect(acceptor.transport.snapshot().counters.accepted).toBe(1)
+    closers.push(() => raw.close())
+    // As a dialer does that has no answer yet: sealed anew, since nothing opens twice.
+    raw.send(sent[0] as Buffer)
+    await until('it is connected', () => acceptor.transport.snapshot().counters.established === 1)
+    await until('both have come', () => acceptor.udp.stats().receivedPackets >= 3)
+    expect(acceptor.transport.snapshot().counters).toMatchObject({
+      accepted: 1,
+      droppedUnopened: 0,
+    })
     expect(acceptor.transport.snapshot().connections).toHaveLength(1)
   })
 
