@@ -29,6 +29,8 @@ export interface RawClientOptions {
   readonly session?: Uint8Array
   /** Sends the first packet and then falls silent. */
   readonly isMute?: boolean
+  /** Sends nothing again that the network, or who should have answered, has lost. */
+  readonly neverResends?: boolean
   /** Says of each datagram of the engine whether it is sent; all are unless told. */
   readonly mayLeave?: (bytes: Buffer) => boolean
   /** Null for handshakes in the clear. */
@@ -95,7 +97,7 @@ export async function rawDial(remote: HostPort, options: RawClientOptions): Prom
   flush()
   // What the network loses is sent again.
   const timer = setInterval(() => {
-    if (options.isMute || engine.timeout() !== 0) return
+    if (options.isMute || options.neverResends || engine.timeout() !== 0) return
     engine.onTimeout()
     flush()
   }, 10)

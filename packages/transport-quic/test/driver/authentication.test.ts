@@ -1,4 +1,5 @@
-import { isNodosumError, type NodeId, NodosumError } from '@nodosum/kernel'
+import { isNodosumError, type NodeId, NodosumError, type Scheduler } from '@nodosum/kernel'
+import { systemScheduler } from '@nodosum/kernel/node'
 import type { Connection } from '@nodosum/transport'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { makeCertificates } from '../certificates.ts'
@@ -81,6 +82,21 @@ describe('authentication', () => {
     expect(raw.engine.peerError()?.errorCode).toBe(0x100 + 116)
     await raw.close()
     expect(accepted).toEqual([])
+  })
+
+  it('refuses a dialer that says nothing more, which is told so at once', async () => {
+    // Only packets drive this node, no timer: the answer belongs to the packet that was refused.
+    const timeless: Scheduler = { ...systemScheduler(), after: () => ({ cancel: () => {} }) }
+    const b = await start({ credentials: second, scheduler: timeless })
+    await b.transport.listen(() => {})
+    const raw = await rawDial(b.address, {
+      caPem: certificates.caPem,
+      protocol: 'nodosum/1',
+      handshakes: testSeal(),
+      neverResends: true,
+    })
+    await until('the dialer hears of it', () => raw.engine.peerError() !== null)
+    await raw.close()
   })
 
   it('hands over what arrives all at once, up to the close', async () => {
