@@ -88,6 +88,7 @@ describe('a cluster', () => {
     masters('quick-restart', 6, 5, 'crash')
     masters('long-pause', 6, 3, 'pause')
     masters('away-alone', 10, 5, 'pause', 'partition')
+    masters('away-alone', 60, 1, 'pause', 'partition')
   })
 
   it('notices crashes within the times that are stated, at any size', () => {

@@ -145,6 +145,7 @@ export function stateOf(
     state,
     metadataVersion: 0,
     accusers: [],
+    isDeaf: false,
     ...changes,
   }
 }
