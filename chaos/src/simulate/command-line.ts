@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { closestKey } from '@nodosum/kernel/options'
+import { gates } from './gates.ts'
 import { scenarios } from './scenarios/all.ts'
 import { type SessionScenario, sessionScenarios } from './sessions/session-scenarios.ts'
 import type { Scenario } from './step.ts'
@@ -50,7 +51,8 @@ export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [-
 
   --list           the scenarios
   --gates          measures every published figure that is to be beaten; minutes. --brief: with
-                   ${briefNodesMax} nodes at most, which says less. --scenario: those of one only
+                   ${briefNodesMax} nodes at most, which says less. --scenario: those of one only.
+                   --seed: not 1 but another
   --planted-bugs   breaks the cores in many ways, and shows that each is noticed; --brief: with
                    seeds that are known to notice it
   --scenario NAME  which one; its default number of nodes is in the list. Those whose names begin
@@ -77,10 +79,15 @@ export function parseCommandLine(args: readonly string[]): Command {
     return { kind: 'planted-bugs', brief: flags.brief, json: flags.json }
   }
   if (flags.gates) {
-    const most = flags.brief ? briefNodesMax : nodesMax
-    const only = flags.scenario === undefined ? null : scenarioOf(flags.scenario).name
-    const { json } = flags
-    return { kind: 'gates', seed: seeds.first, nodesMax: most, scenario: only, json }
+    const { brief, scenario: only, json } = flags
+    refuseWithGates(flags)
+    return {
+      kind: 'gates',
+      seed: seeds.first,
+      nodesMax: brief ? briefNodesMax : nodesMax,
+      scenario: only === undefined ? null : scenarioWithGates(only),
+      json,
+    }
   }
   const ofSessions = sessionScenarios.get(flags.scenario ?? '')
   if (ofSessions !== undefined) {
@@ -135,6 +142,22 @@ function scenarioOf(name: string | undefined): Scenario {
   const close = closestKey(name, [...scenarios.keys(), ...sessionScenarios.keys()])
   const hint = close === undefined ? '--list names them' : `did you mean '${close}'?`
   throw new UsageError(`no scenario is called '${name}'; ${hint}`)
+}
+
+/** Without any, all of nothing would pass. */
+function scenarioWithGates(name: string): string {
+  const found = scenarioOf(name).name
+  const measured = new Set(gates.map(({ run }) => run))
+  if (measured.has(found)) return found
+  throw new UsageError(
+    `no gate is measured in '${found}'; there are gates of ${[...measured].join(', ')}`,
+  )
+}
+
+/** Each gate has its own number of nodes, and a run for one seed. */
+function refuseWithGates(flags: Readonly<Record<string, unknown>>): void {
+  const wrong = ['nodes', 'seeds', 'keep', 'repeat'].find((name) => flags[name] !== undefined)
+  if (wrong !== undefined) throw new UsageError(`--gates does not take --${wrong}; see --help`)
 }
 
 function seedsOf(

@@ -25,7 +25,19 @@ describe('the command line of simulate', () => {
     expect(parseCommandLine(['--scenario=swarm', '--keep=none'])).toMatchObject({ keep: [] })
   })
 
+  it('takes the gates of all scenarios or of one, with one seed', () => {
+    const all = { kind: 'gates', seed: 1, nodesMax: 5_000, scenario: null, json: false }
+    expect(parseCommandLine(['--gates'])).toEqual(all)
+    const args = ['--gates', '--scenario=crash', '--seed=4', '--brief', '--json']
+    const one = { kind: 'gates', seed: 4, nodesMax: 60, scenario: 'crash', json: true }
+    expect(parseCommandLine(args)).toEqual(one)
+  })
+
   it.each([
+    [['--gates', '--scenario=crsh'], "did you mean 'crash'?"],
+    [['--gates', '--scenario=latency'], 'no gate is measured in'],
+    [['--gates', '--seeds=1..3'], '--gates does not take --seeds'],
+    [['--gates', '--nodes=5'], '--gates does not take --nodes'],
     [['--scenario', 'bootstrp'], "did you mean 'bootstrap'?"],
     [['--scenario', 'qqqqqq'], '--list names them'],
     [[], '--list names them'],

@@ -1,5 +1,6 @@
 import type { FaultKind } from '@nodosum/testkit'
 import { describe, expect, it, vi } from 'vitest'
+import { plantedBugs } from '../../../packages/membership/test/planted-bugs.ts'
 import { narrowDown } from '../../src/simulate/explore.ts'
 import { type RunResult, runScenario } from '../../src/simulate/run-scenario.ts'
 import { scenarios } from '../../src/simulate/scenarios/all.ts'
@@ -52,6 +53,27 @@ describe('a cluster', () => {
   it('that is split is one again after it has healed, also when discovery finds nobody', () => {
     masters('partition-heal', 10, 10, 'partition')
     masters('islands', 8, 3, 'cut', 'partition')
+    masters('one-way-split', 8, 5, 'cut')
+    masters('split-and-churn', 10, 5, 'partition', 'crash')
+    masters('deaf', 15, 3, 'degrade')
+  })
+
+  it('becomes one of groups that formed apart, and takes in who joins while others die', () => {
+    masters('merge', 9, 5)
+    masters('late-joiners', 21, 3)
+    masters('join-in-turmoil', 12, 5, 'crash')
+  })
+
+  it('finds itself again by what its nodes kept, but for those who had left', () => {
+    masters('kept-peers', 8, 5, 'crash')
+  })
+
+  it('lets nobody take part whom its members do not admit, also when they only hear of it', () => {
+    masters('admission', 8, 3)
+    masters('hearsay', 8, 3)
+    const hearsay = plantedBugs.find(({ name }) => name === 'hearsay-admission')?.rules
+    const bad = runScenario({ scenario: scenario('hearsay'), nodes: 8, seed: 1, rules: hearsay })
+    expect(bad.violations[0]?.invariant).toBe('who is not admitted takes no part')
   })
 
   it('is not hurt by slow nodes', () => {
@@ -66,6 +88,31 @@ describe('a cluster', () => {
     masters('quick-restart', 6, 5, 'crash')
     masters('long-pause', 6, 3, 'pause')
     masters('away-alone', 10, 5, 'pause', 'partition')
+    masters('away-alone', 60, 1, 'pause', 'partition')
+  })
+
+  it('notices crashes within the times that are stated, at any size', () => {
+    for (const [nodes, seed] of [
+      [5, 1],
+      [20, 2],
+      [100, 3],
+      [100, 4],
+    ] as const) {
+      const { outcome, metrics } = run('crash', nodes, seed)
+      expect([outcome, metrics.falseDeaths, metrics.crashesUndetected]).toEqual(['ok', 0, 0])
+      expect(metrics.detectedFirstP50Ms).toBeGreaterThan(3_500)
+      expect(metrics.detectedEverywhereP99Ms, `${nodes} nodes`).toBeLessThan(7_000)
+    }
+  })
+
+  it('declares no healthy node dead where one of eight hardly gets the processor', () => {
+    for (const seed of [1, 2]) {
+      const { outcome, metrics, faults } = run('stalls', 64, seed)
+      expect([outcome, metrics.healthyDeaths]).toEqual(['ok', 0])
+      expect(faults.stall).toBe(1)
+      // They are declared dead themselves, so it is no quiet run.
+      expect(metrics.falseDeaths).toBeGreaterThan(0)
+    }
   })
 
   it('notices crashes where every link loses half of its packets, with no false death', () => {

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 
@@ -54,6 +54,37 @@ describe('the command simulate', () => {
     expect(status).toBe(0)
     expect(stdout).toMatch(/^ {3}0 {2}\{"do":"fault","fault":\{"kind":"pause"/m)
     expect(stdout).toMatch(/^ {6}\{"do":"start"/m)
+  })
+
+  it('says first when, where and of which code gates are measured, then those that were asked for', () => {
+    const { status, stdout } = simulate('--gates', '--brief', '--scenario', 'bootstrap')
+    const [header = '', ...lines] = stdout.split('\n')
+    const [, date = '', commit, node] =
+      /^(\d{4}-\d\d-\d\d), commit (\S+), Node (\S+), \d+ x \S/.exec(header) ?? []
+    const agoMs = Date.now() - Date.parse(date)
+    expect(agoMs).toBeGreaterThanOrEqual(0)
+    expect(agoMs).toBeLessThan(2 * 86_400_000)
+    const describe = ['describe', '--always', '--dirty']
+    expect(commit).toBe(execFileSync('git', describe, { encoding: 'utf8' }).trim())
+    expect(node).toBe(process.version)
+    expect(lines[0]).toBe('bootstrap, 60 nodes, seed 1: ok')
+    const gates = lines.filter((line) => /^(pass|FAIL) /.test(line))
+    expect(gates).toHaveLength(3)
+    for (const gate of gates) expect(gate).toMatch(/^pass .*\(bootstrap, N=60\)$/)
+    expect(lines.at(-2)).toBe('3 of 3 gates pass')
+    expect(status).toBe(0)
+  })
+
+  it('prints gates as one document, without the line that is for people', () => {
+    const args = ['--gates', '--brief', '--scenario', 'bootstrap', '--seed', '2', '--json']
+    const { status, stdout } = simulate(...args)
+    expect(status).toBe(0)
+    const results = JSON.parse(stdout) as { gate: { run: string }; passes: boolean }[]
+    expect(results.map(({ gate, passes }) => [gate.run, passes])).toEqual([
+      ['bootstrap', true],
+      ['bootstrap', true],
+      ['bootstrap', true],
+    ])
   })
 
   it('suggests the scenario that was probably meant, and exits with 64', () => {

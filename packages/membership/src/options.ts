@@ -153,7 +153,7 @@ export const membershipOptions: OptionTable<MembershipOptions> = defineOptions({
       min: 0,
       max: 86_400_000,
       description:
-        'How long a member that failed and returned twice is not shown; doubles with each further return. Half of it for a first return, if it is quick and all but a fiftieth stayed.',
+        'How long a member that failed and returned twice is not shown; doubles with each further return. Half of it for a first return, if it is quick, all but a fiftieth stayed, and the member was heard while it heard nothing.',
     }),
     quarantineMaxMs: duration({
       default: 1_800_000,

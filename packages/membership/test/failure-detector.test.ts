@@ -112,15 +112,23 @@ describe('a suspicion', () => {
     const peers = new ScriptedPeers({ watchPeriodMs: 120_000, probePeriodMs: 60_000 })
     peers.join(...others)
     peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [hashText('a')] }))
-    peers.run(5_000, { answering: others })
     const isAsked = ({ packet }: { packet: Packet }): boolean =>
       packet.statements.some(({ kind, nodeId }) => kind === 'need' && nodeId === 'f')
+    const asked = (): number => peers.sent.filter(isAsked).length
+    const answering = ['a', 'b', 'c', 'd', 'e']
+    peers.run(5_000, { answering: others })
+    expect(asked()).toBe(0)
     peers.clear()
-    peers.run(500, { answering: ['a', 'b', 'c', 'd', 'e'], nacking: true })
+    peers.run(500, { answering, nacking: true })
     expect(peers.sentTo('f', 'ping').length).toBeGreaterThan(0)
-    expect(peers.sent.filter(isAsked).length).toBeGreaterThanOrEqual(3)
+    expect(asked()).toBe(3)
+    // Three others more each half of the least time, until it is over.
+    peers.run(1_750, { answering, nacking: true })
+    expect(asked()).toBe(6)
     peers.say('b', { kind: 'repair' }, recordOf('f', { counter: 1 }))
     expect(peers.stateOf('f')).toBe('alive')
+    peers.run(20_000, { answering: others })
+    expect(asked()).toBe(6)
   })
 
   it('with an incarnation that no node gets to is not believed', () => {
@@ -251,6 +259,38 @@ describe('a goodbye', () => {
     peers.say('a', gossip, stateOf('f', 'left', { counter: 4 }))
     peers.join('f')
     expect(peers.stateOf('f')).toBeUndefined()
+  })
+
+  it('or a death of somebody who is not known makes nobody known, and is not passed on', () => {
+    const peers = new ScriptedPeers()
+    peers.join('a')
+    peers.run(5_000, { answering: ['a'] })
+    peers.clear()
+    for (const state of ['left', 'failed'] as const) {
+      peers.say('a', gossip, stateOf('f', state))
+      peers.say('a', { kind: 'repair' }, recordOf('g', { state }))
+    }
+    expect(peers.core.members().map(({ nodeId }) => nodeId)).toEqual(['self', 'a'])
+    expect(peers.core.backlog.news).toBe(0)
+    expect(peers.sent.flatMap(({ packet }) => packet.statements)).toEqual([])
+  })
+
+  it('that comes twice, the later one first, is told a bounded number of times', () => {
+    const peers = new ScriptedPeers()
+    peers.join('a', 'b', 'c', 'f')
+    peers.run(5_000, { answering: ['a', 'b', 'c', 'f'] })
+    peers.clear()
+    for (let count = 0; count < 20; count += 1) {
+      for (const counter of [7, 6]) peers.say('a', gossip, stateOf('f', 'left', { counter }))
+      peers.run(100, { answering: ['a', 'b', 'c'] })
+    }
+    peers.run(10_000, { answering: ['a', 'b', 'c'] })
+    const told = peers.sent.flatMap(({ packet: { body, statements } }) =>
+      // Who speaks of it is answered, which is no news.
+      body.kind === 'repair' ? [] : statements.filter(({ nodeId }) => nodeId === 'f'),
+    )
+    // 4 * log10(5), rounded up.
+    expect(told).toEqual(Array.from({ length: 3 }, () => stateOf('f', 'left', { counter: 7 })))
   })
 
   it('is final for its process', () => {

@@ -41,16 +41,42 @@ describe('a probe', () => {
     expect(peers.core.counters.probesFailed).toBeGreaterThan(0)
   })
 
-  it('of a node that doubts itself takes longer, and pings as much more often', () => {
+  it.each([
+    { doubt: 0, lastsMs: 1_000, pings: 4 },
+    { doubt: 2, lastsMs: 3_000, pings: 12 },
+  ])(
+    'takes longer at a node that doubts itself, and pings as much more often (%o)',
+    ({ doubt, lastsMs, pings }) => {
+      const peers = new ScriptedPeers({ probePeriodMs: 60_000, watchPeriodMs: 120_000 })
+      peers.join('a', 'f')
+      for (let count = 0; count < doubt; count += 1) peers.core.loopDelayed(1_000)
+      peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [hashText('a')] }))
+      const asked = (): number => peers.sentTo('a', 'pingRequest').length
+      peers.run(lastsMs / 2 - 10, { answering: ['a'] })
+      expect(asked()).toBe(0)
+      peers.run(lastsMs / 2, { answering: ['a'] })
+      expect(asked()).toBe(1)
+      expect(peers.core.counters.probesFailed).toBe(0)
+      expect(peers.sentTo('f', 'ping').length).toBe(pings)
+      peers.run(20, { answering: ['a'] })
+      expect(peers.core.counters.probesFailed).toBe(1)
+    },
+  )
+
+  it.each([
+    { pings: 1, isMeasured: true },
+    { pings: 2, isMeasured: false },
+  ])('measures the round trip if one ping was enough, else not ($pings)', (given) => {
     const peers = new ScriptedPeers({ probePeriodMs: 60_000, watchPeriodMs: 120_000 })
     peers.join('a', 'f')
-    for (let count = 0; count < 2; count += 1) peers.core.loopDelayed(1_000)
     peers.say('a', gossip, stateOf('f', 'suspect', { accusers: [hashText('a')] }))
-    peers.run(2_990, { answering: ['a'] })
-    expect(peers.core.counters.probesFailed).toBe(0)
-    expect(peers.sentTo('f', 'ping').length).toBe(12)
-    peers.run(20, { answering: ['a'] })
-    expect(peers.core.counters.probesFailed).toBe(1)
+    peers.run(given.pings === 1 ? 40 : 290, { answering: ['a'] })
+    const sent = peers.sentTo('f', 'ping')
+    expect(sent).toHaveLength(given.pings)
+    const probe = sent[0]?.body.kind === 'ping' ? sent[0].body.probe : 0
+    const coordinate = { position: Array.from({ length: 8 }, () => 0), height: 1, error: 1 }
+    peers.say('f', { kind: 'ack', probe, root: 0, coordinate })
+    expect(peers.core.rttMs('f') !== undefined).toBe(given.isMeasured)
   })
 
   it('on behalf of another gets a nack before that one gives up, and the answer when it comes', () => {

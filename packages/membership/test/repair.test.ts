@@ -187,6 +187,31 @@ describe('news of an application', () => {
   })
 })
 
+describe('where others are', () => {
+  it('is kept when a view is published, and what changed since then a minute later', () => {
+    const peers = new ScriptedPeers()
+    const kept = (): string[][] =>
+      peers.effects.flatMap((effect) =>
+        effect.kind === 'persist' ? [effect.snapshot.peers.map(({ host }) => host).sort()] : [],
+      )
+    peers.join('a', 'b')
+    const views = (): number => peers.effects.filter(({ kind }) => kind === 'view').length
+    while (views() === 0) peers.run(100, { answering: ['a', 'b'] })
+    expect(kept()).toEqual([['a', 'b']])
+    peers.say('c', { kind: 'gossip' }, recordOf('c'))
+    peers.run(50_000, { answering: ['a', 'b', 'c'] })
+    expect(views()).toBe(2)
+    expect(kept()).toEqual([['a', 'b']])
+    peers.run(15_000, { answering: ['a', 'b', 'c'] })
+    expect(kept()).toEqual([
+      ['a', 'b'],
+      ['a', 'b', 'c'],
+    ])
+    peers.run(200_000, { answering: ['a', 'b', 'c'] })
+    expect(kept()).toHaveLength(2)
+  })
+})
+
 describe('an epoch', () => {
   it('that was kept is exceeded at the next start, so the node is never taken for its past', () => {
     const peers = new ScriptedPeers()

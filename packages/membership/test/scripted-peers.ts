@@ -109,7 +109,8 @@ export class ScriptedPeers {
 }
 
 export function bootOf(id: string): BootId {
-  const hex = hashText(id).toString(16).padStart(8, '0')
+  // Not the hash of the id itself: where both are equal, so are the hashes of all members.
+  const hex = hashText(`boot of ${id}`).toString(16).padStart(8, '0')
   return hex.repeat(4) as BootId
 }
 
@@ -144,6 +145,7 @@ export function stateOf(
     state,
     metadataVersion: 0,
     accusers: [],
+    isDeaf: false,
     ...changes,
   }
 }

@@ -137,3 +137,31 @@ export const churn: Scenario = {
     ]
   },
 }
+
+export const keptPeers: Scenario = {
+  name: 'kept-peers',
+  summary:
+    'Discovery finds nobody. Who left stays apart; killed at once, the others find each other by what they kept (Serf, SnapshotRecovery).',
+  nodes: 10,
+  nodesMin: 4,
+  steps: ({ hosts, random }) => {
+    const leaver = random.pick(hosts.slice(1)) ?? 'n1'
+    const others = hosts.filter((host) => host !== leaver)
+    return [
+      ...startCluster(hosts),
+      { do: 'leave', hosts: [leaver] },
+      { do: 'await', until: { kind: 'left', hosts: [leaver] }, withinMs: 15_000 },
+      // Where others are is kept once a minute.
+      { do: 'run', forMs: 90_000 },
+      { do: 'lose-discovery' },
+      { do: 'restart', hosts: [leaver] },
+      { do: 'run', forMs: 30_000 },
+      { do: 'await', until: { kind: 'left', hosts: [leaver] }, withinMs: 1 },
+      { do: 'leave', hosts: [leaver] },
+      { do: 'fault', fault: { kind: 'crash', hosts: others }, forMs: 2_000 },
+      { do: 'run', forMs: 3_000 },
+      { do: 'await', until: converged, withinMs: 30_000 },
+      ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}

@@ -1,5 +1,5 @@
 import type { Scenario } from '../step.ts'
-import { startCluster } from './start-cluster.ts'
+import { healAndConverge, startCluster } from './start-cluster.ts'
 
 export const bootstrap: Scenario = {
   name: 'bootstrap',
@@ -43,6 +43,53 @@ export const lateJoiners: Scenario = {
       { do: 'await', until: { kind: 'converged' }, withinMs: 20_000 },
       { do: 'start', hosts: later, overMs: 0, seeds: first.slice(0, 3) },
       { do: 'await', until: { kind: 'converged' }, withinMs: 20_000 },
+    ]
+  },
+}
+
+export const joinInTurmoil: Scenario = {
+  name: 'join-in-turmoil',
+  summary:
+    'Nodes join while others leave and are killed, one of their seeds first (Rapid, phase2JoinAttemptRetryWithConfigChange); all get in.',
+  nodes: 20,
+  nodesMin: 8,
+  steps: ({ hosts, random }) => {
+    const first = hosts.slice(0, Math.floor(hosts.length / 2))
+    const later = hosts.slice(first.length)
+    const half = Math.floor(later.length / 2)
+    const seeds = first.slice(0, 3)
+    const [seed = ''] = seeds.slice(1)
+    const [dead = '', gone = ''] = random.shuffle(first.slice(2))
+    return [
+      ...startCluster(first),
+      { do: 'start', hosts: later.slice(0, half), overMs: 20, seeds },
+      { do: 'fault', fault: { kind: 'crash', hosts: [seed, dead] }, forMs: null },
+      { do: 'leave', hosts: [gone] },
+      { do: 'start', hosts: later.slice(half), overMs: 1_000, seeds },
+      { do: 'await', until: { kind: 'converged' }, withinMs: 20_000 },
+      ...healAndConverge(hosts, 30_000),
+    ]
+  },
+}
+
+export const merge: Scenario = {
+  name: 'merge',
+  summary: 'Two groups of one name form apart; a node that knows both makes them one cluster.',
+  nodes: 9,
+  nodesMin: 5,
+  steps: ({ hosts }) => {
+    const [bridge = '', ...others] = hosts
+    const half = Math.floor(others.length / 2)
+    const [one, two] = [others.slice(0, half), others.slice(half)]
+    const seeds = [...one.slice(0, 1), ...two.slice(0, 1)]
+    return [
+      { do: 'start', hosts: one, overMs: 100, alone: one.slice(0, 1) },
+      { do: 'await', until: { kind: 'converged' }, withinMs: 15_000 },
+      { do: 'start', hosts: two, overMs: 100, alone: two.slice(0, 1) },
+      { do: 'run', forMs: 30_000 },
+      { do: 'start', hosts: [bridge], overMs: 0, seeds },
+      { do: 'await', until: { kind: 'converged' }, withinMs: 20_000 },
+      ...healAndConverge(hosts, 15_000),
     ]
   },
 }

@@ -34,6 +34,51 @@ export const partitionHeal: Scenario = {
   },
 }
 
+export const splitAndChurn: Scenario = {
+  name: 'split-and-churn',
+  summary:
+    'While the cluster is split, each side loses a node that returns and one that leaves; healed, all agree.',
+  nodes: 12,
+  nodesMin: 8,
+  steps: ({ hosts, random }) => {
+    const shuffled = random.shuffle([...hosts])
+    const half = Math.floor(hosts.length / 2)
+    const groups = [shuffled.slice(0, half), shuffled.slice(half)]
+    const changes = groups.flatMap(([killed = '', leaver = '']): Step[] => [
+      { do: 'run', forMs: 5_000 },
+      { do: 'fault', fault: { kind: 'crash', hosts: [killed] }, forMs: 15_000 },
+      { do: 'leave', hosts: [leaver] },
+    ])
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault: { kind: 'partition', groups }, forMs: 60_000 },
+      ...changes,
+      { do: 'run', forMs: 50_000 },
+      { do: 'await', until: { kind: 'agreed' }, withinMs: quarantineMs },
+      ...healAndConverge(hosts, quarantineMs),
+    ]
+  },
+}
+
+export const oneWaySplit: Scenario = {
+  name: 'one-way-split',
+  summary:
+    'For a minute one half of the cluster is not heard by the other, which it hears; then all agree.',
+  nodes: 10,
+  nodesMin: 4,
+  steps: ({ hosts, random }) => {
+    const shuffled = random.shuffle([...hosts])
+    const half = Math.floor(hosts.length / 2)
+    const [from, to] = [shuffled.slice(0, half), shuffled.slice(half)]
+    return [
+      ...startCluster(hosts),
+      { do: 'fault', fault: { kind: 'cut', from, to }, forMs: 60_000 },
+      { do: 'run', forMs: 60_000 },
+      ...healAndConverge(hosts, quarantineMs),
+    ]
+  },
+}
+
 export const islands: Scenario = {
   name: 'islands',
   summary:
@@ -100,7 +145,7 @@ export const asymmetric: Scenario = {
 export const deaf: Scenario = {
   name: 'deaf',
   summary:
-    'A fifth of the nodes hear nothing for a while (Rapid, injectAsymmetricDrops); all come back.',
+    'A fifth of the nodes hear nothing for a minute (Rapid, injectAsymmetricDrops); exactly they are removed, and come back.',
   nodes: 50,
   nodesMin: 5,
   steps: ({ hosts, random }) => {
@@ -115,6 +160,7 @@ export const deaf: Scenario = {
       ...startCluster(hosts),
       { do: 'fault', fault, forMs: null },
       { do: 'run', forMs: 60_000 },
+      { do: 'await', until: { kind: 'failed', hosts: victims }, withinMs: 1 },
       ...healAndConverge(hosts, 60_000),
     ]
   },

@@ -72,17 +72,15 @@ export const awayAlone: Scenario = {
     const groups = [[second], hosts.filter((host) => host !== second)]
     const pausedMs = random.integer(10_000, 30_000)
     const cutMs = random.integer(10_000, 30_000)
-    // In clusters of fifty and more, half a quarantine tells who flaps from who was away once.
-    const withinMs = hosts.length < 50 ? 15_000 : 45_000
     return [
       ...startCluster(hosts),
       { do: 'fault', fault: { kind: 'pause', hosts: [first] }, forMs: pausedMs },
       { do: 'run', forMs: pausedMs },
-      { do: 'await', until: { kind: 'converged' }, withinMs },
+      { do: 'await', until: { kind: 'converged' }, withinMs: 15_000 },
       { do: 'run', forMs: 30_000 },
       { do: 'fault', fault: { kind: 'partition', groups }, forMs: cutMs },
       { do: 'run', forMs: cutMs },
-      ...healAndConverge(hosts, withinMs),
+      ...healAndConverge(hosts, 15_000),
     ]
   },
 }

@@ -82,6 +82,9 @@ export class Beliefs {
     } else if (this.#isNews(statement, entry)) {
       if (source.isRepair && state === 'failed') this.#contest(nowMs, entry, source)
       else this.#adopt(nowMs, entry, statement, accusers, source)
+      if (statement.isDeaf) this.foundDeaf(entry)
+    } else if (statement.isDeaf && sameIncarnation(statement, entry)) {
+      this.foundDeaf(entry)
     } else if (state === 'suspect' && this.#state.rules.supersedes(entry, statement)) {
       // Who still accuses has missed the denial, and would let the suspicion run out.
       source.answer(entry.stateStatement)
@@ -114,6 +117,13 @@ export class Beliefs {
     this.#set(nowMs, entry, { ...standingOf(entry), state: 'suspect' }, [self.hash])
     this.#state.tellState(entry, 'suspect')
     return true
+  }
+
+  /** A failed one speaks and does not hear: all shall know, for when it returns. */
+  foundDeaf(entry: Entry): void {
+    if (entry.isDeaf || entry.state !== 'failed') return
+    entry.isDeaf = true
+    this.#state.tellState(entry, 'gone')
   }
 
   /** Shows members whose quarantine is over. */
@@ -163,6 +173,8 @@ export class Beliefs {
     const wasGone = isGone(entry.state)
     this.#suspicions.end(entry)
     this.#quarantine.forget(entry)
+    entry.isDeaf = false
+    entry.toldFirstMs = null
     this.#state.table.change(entry, nowMs, () => {
       entry.bootId = record.bootId
       entry.bootTag = bootTagOf(record.bootId)
@@ -238,6 +250,10 @@ export class Beliefs {
         this.#quarantine.returned(entry, nowMs, judge, this.#suspicions.size)
       }
       this.onArrived(nowMs, entry)
+    }
+    if (!isGone(standing.state)) {
+      entry.isDeaf = false
+      entry.toldFirstMs = null
     }
     const denials = isSameEpoch && !wasGone ? standing.counter - counter : 0
     const isSuspected = standing.state === 'suspect' && state !== 'suspect'

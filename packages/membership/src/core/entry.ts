@@ -35,6 +35,10 @@ export class Entry {
   linkActiveMs: number = longAgoMs
   /** When it was last told that it is believed to be gone. */
   toldMs: number = longAgoMs
+  /** When it was first told so, since it is; null before. */
+  toldFirstMs: number | null = null
+  /** Whether it goes on without denying what it was told: it speaks and does not hear. */
+  isDeaf = false
   coordinate: Coordinate | null = null
   /** How restless it was; null while it never was. */
   flapping: Flapping | null = null
@@ -103,6 +107,7 @@ export class Entry {
       state: this.state,
       metadataVersion: this.metadata.version,
       accusers: this.suspicion?.accusers ?? [],
+      isDeaf: this.state === 'failed' && this.isDeaf,
     }
   }
 

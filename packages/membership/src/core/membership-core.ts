@@ -19,6 +19,7 @@ import { PublishedView } from './published-view.ts'
 import { Receiver } from './receiver.ts'
 import { type ProtocolRules, protocolRules } from './rules.ts'
 import { Suspicions } from './suspicions.ts'
+import type { Timer } from './timers.ts'
 import { checkEvent } from './user-events.ts'
 import { ViewPublisher } from './view.ts'
 
@@ -49,7 +50,6 @@ export interface MembershipCoreOptions {
  */
 export class MembershipCore {
   #closed = false
-  #persistedMs = Number.NEGATIVE_INFINITY
   #views = 0
   #eventSequence = 0
   readonly #state: NodeState
@@ -62,6 +62,8 @@ export class MembershipCore {
   readonly #view: ViewPublisher
   readonly #formation: Forming
   readonly #receiver: Receiver
+  readonly #persistTimer: Timer
+  #persistedMs = Number.NEGATIVE_INFINITY
 
   /** @param rules what a simulation may break on purpose; the published entry does not offer it */
   constructor(options: MembershipCoreOptions, rules: ProtocolRules = protocolRules) {
@@ -106,6 +108,7 @@ export class MembershipCore {
       antiEntropy: this.#antiEntropy,
       forming: this.#formation,
     })
+    this.#persistTimer = state.timers.create((atMs) => this.#persist(atMs))
     this.#connect()
     this.#detector.start(nowMs)
     this.#gossip.start(nowMs)
@@ -311,11 +314,16 @@ export class MembershipCore {
     if (!this.isFormed) return
     this.#views += 1
     this.#state.push({ kind: 'view', view: new PublishedView(this.#views, this.#state) })
-    if (nowMs - this.#persistedMs < persistPeriodMs) return
+    const dueMs = this.#persistedMs + persistPeriodMs
+    if (nowMs >= dueMs) this.#persist(nowMs)
+    else if (!this.#persistTimer.isSet) this.#persistTimer.set(dueMs)
+  }
+
+  #persist(nowMs: number): void {
     this.#persistedMs = nowMs
     this.#state.persist()
   }
 }
 
-/** Where others are is kept this often at most. */
+/** Where others are is kept this often at most, and no later than so after it has changed. */
 const persistPeriodMs = 60_000

@@ -53,9 +53,10 @@ const heldShareMax = 0.1
 
 /**
  * Holds back members that fail and return over and over, or that are suspected and deny it over
- * and over. The first return is free, unless it follows the failure within half a minute and at
- * most a fiftieth of the members failed with it: after a partition many return, or it lasted longer,
- * and in a cluster of fewer than fifty one is many.
+ * and over. The first return is free, unless the member was heard all the time and did not hear
+ * itself, is back within half a minute, and at most a fiftieth of the members failed with it. Who
+ * stands still or is cut off is not heard; after a partition in one direction many return; and in a
+ * cluster of fewer than fifty one is many.
  * A member that is held back takes part in the protocol as ever and is only not shown, so nodes
  * with different memories of it still agree.
  */
@@ -89,7 +90,8 @@ export class Quarantine {
     if (nowMs - flapping.returnedMs > quarantineForgetMs) flapping.returns = 0
     flapping.returns += 1
     flapping.returnedMs = nowMs
-    if (flapping.returns < 2 && !this.#isAlone(entry, nowMs, judge, suspects)) return
+    const isHeldAtOnce = entry.isDeaf && this.#isAlone(entry, nowMs, judge, suspects)
+    if (flapping.returns < 2 && !isHeldAtOnce) return
     const heldMs = Math.min(quarantineMaxMs, quarantineMs * 2 ** (flapping.returns - 2))
     if (heldMs > 0) this.#hold(entry, nowMs + heldMs)
   }

@@ -20,6 +20,8 @@ import { UserEvents } from './user-events.ts'
 const welcomeMembers = 16
 /** Who is believed to be gone and speaks all the same is told so this often at most. */
 const correctionPeriodMs = 1_000
+/** Who was told so and did not deny it for so long does not hear; a slow one answers by then. */
+const deafAfterMs = 3_000
 
 /** What a node does with a packet: first it learns what it says, then it answers. */
 export class Receiver {
@@ -145,6 +147,7 @@ export class Receiver {
     switch (body.kind) {
       case 'ping': {
         if (!rules.isForThisNode(body.target, self.nodeId)) return
+        this.#noticeDeaf(nowMs, source)
         const { own: coordinate } = this.#detector.coordinates
         const ack = { kind: 'ack', probe: body.probe, root, coordinate } as const
         outbox.send(source.address, ack, this.#corrections(source))
@@ -221,6 +224,7 @@ export class Receiver {
 
   /** @param formed whether the sender belongs to a cluster; if not, a member tells it that it does */
   #correct(nowMs: number, source: Source, formed: boolean): void {
+    this.#noticeDeaf(nowMs, source)
     const entry = this.#state.table.get(source.nodeId)
     if (entry === undefined || nowMs - entry.toldMs < correctionPeriodMs) return
     const corrections = this.#corrections(source)
@@ -228,6 +232,12 @@ export class Receiver {
     if (corrections.length === 0 && !isNewMember) return
     entry.toldMs = nowMs
     this.#state.outbox.sendAll(source.address, { kind: 'repair' }, corrections, 1)
+  }
+
+  #noticeDeaf(nowMs: number, { entry }: Source): void {
+    if (entry?.state !== 'failed') return
+    entry.toldFirstMs ??= nowMs
+    if (nowMs - entry.toldFirstMs >= deafAfterMs) this.#beliefs.foundDeaf(entry)
   }
 
   #handOver(): void {

@@ -22,6 +22,7 @@ import type {
 
 const kinds = ['record', 'state', 'metadata', 'event', 'need'] as const
 const states: readonly MemberState[] = ['alive', 'suspect', 'failed', 'left', 'draining']
+const deafBit = 0x40
 const removedBit = 0x80
 /** Leaves room for a packet's header and body. */
 const partBytesMax = 900
@@ -38,7 +39,8 @@ export function viewOfStatement(statement: Statement): Uint8Array {
   const writer = scratch
   writer.reset()
   const state = 'state' in statement ? states.indexOf(statement.state) : 0
-  writer.u8(kinds.indexOf(statement.kind) | (state << 3))
+  const deaf = statement.kind === 'state' && statement.isDeaf ? deafBit : 0
+  writer.u8(kinds.indexOf(statement.kind) | (state << 3) | deaf)
   writer.text(statement.nodeId)
   switch (statement.kind) {
     case 'record':
@@ -114,12 +116,14 @@ function utf8Bound(text: string): number {
 export function decodeStatement(reader: ByteReader): Statement | undefined {
   const tag = reader.u8()
   const kind = kinds[tag & 0x07]
-  const state = states[tag >> 3]
+  const isDeaf = (tag & deafBit) !== 0
+  const state = states[(tag & ~deafBit) >> 3]
   const nodeId = readRecurringText(reader, 64)
   if (!isNodeId(nodeId) || state === undefined || kind === undefined) return undefined
   // What has no state carries zeros in its place, so that no two forms mean the same.
   if (!isStateful(kind) && tag >> 3 !== 0) return undefined
-  const statement = decodeKind(reader, kind, nodeId, state)
+  if (isDeaf && (kind !== 'state' || state !== 'failed')) return undefined
+  const statement = decodeKind(reader, kind, nodeId, state, isDeaf)
   return reader.failed ? undefined : statement
 }
 
@@ -132,12 +136,13 @@ function decodeKind(
   kind: Statement['kind'],
   nodeId: NodeId,
   state: MemberState,
+  isDeaf: boolean,
 ): Statement | undefined {
   switch (kind) {
     case 'record':
       return readRecord(reader, nodeId, state)
     case 'state':
-      return readState(reader, nodeId, state)
+      return readState(reader, nodeId, state, isDeaf)
     case 'metadata':
       return readMetadata(reader, nodeId)
     case 'event':
@@ -250,6 +255,7 @@ function readState(
   reader: ByteReader,
   nodeId: NodeId,
   state: MemberState,
+  isDeaf: boolean,
 ): StateStatement | undefined {
   const bootTag = reader.u32()
   const epoch = reader.varint()
@@ -262,7 +268,8 @@ function readState(
     if (count > wireLimits.accusers) return undefined
     accusers = Array.from({ length: count }, () => reader.u32())
   }
-  return { kind: 'state', nodeId, bootTag, epoch, counter, state, metadataVersion, accusers }
+  const standing = { bootTag, epoch, counter, state }
+  return { kind: 'state', nodeId, ...standing, metadataVersion, accusers, isDeaf }
 }
 
 function readMetadata(reader: ByteReader, nodeId: NodeId): MetadataStatement | undefined {

@@ -53,6 +53,8 @@ export interface StateStatement {
   readonly metadataVersion: number
   /** Who suspects, by the hash of their ids; empty in other states. */
   readonly accusers: readonly number[]
+  /** Of a failed one: whether it speaks all the same, and does not hear what it is told. */
+  readonly isDeaf: boolean
 }
 
 /** A change of tags or applications. */

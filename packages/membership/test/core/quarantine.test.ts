@@ -7,8 +7,11 @@ import { recordOf } from '../scripted-peers.ts'
 const times = { quarantineMs: 60_000, quarantineMaxMs: 200_000, quarantineForgetMs: 600_000 }
 const healthy = { score: 0, members: 100 }
 
+/** One that was heard while it did not hear: a first return can hold it back. */
 function entry(id: string): Entry {
-  return new Entry(recordOf(id, { nodeId: id as NodeId, bootId: '0'.repeat(32) as BootId }))
+  const one = new Entry(recordOf(id, { nodeId: id as NodeId, bootId: '0'.repeat(32) as BootId }))
+  one.isDeaf = true
+  return one
 }
 
 describe('quarantine', () => {
@@ -39,6 +42,18 @@ describe('quarantine', () => {
     for (const one of all) quarantine.returned(one, nowMs, healthy, given.suspects)
     const untilMs = given.heldMs === 0 ? 0 : nowMs + given.heldMs
     expect(all.map(({ heldUntilMs }) => heldUntilMs)).toEqual(all.map(() => untilMs))
+  })
+
+  it('holds back no first return of one that was not heard', () => {
+    const quarantine = new Quarantine(times)
+    const one = entry('a')
+    one.isDeaf = false
+    quarantine.failed(one, 0)
+    quarantine.returned(one, 15_000, healthy, 0)
+    expect(one.heldUntilMs).toBe(0)
+    quarantine.failed(one, 20_000)
+    quarantine.returned(one, 35_000, healthy, 0)
+    expect(one.heldUntilMs).toBe(95_000)
   })
 
   it.each([

@@ -27,9 +27,11 @@ const record: Statement = {
   },
   extension: Uint8Array.of(1, 2),
 }
-const state = { kind: 'state', nodeId, bootTag, epoch: 3, counter: 4, metadataVersion: 9 } as const
+const said = { kind: 'state', nodeId, bootTag, epoch: 3, counter: 4 } as const
+const state = { ...said, metadataVersion: 9, isDeaf: false }
 const suspect: Statement = { ...state, state: 'suspect', accusers: [0xaabbccdd, 1] }
 const failed: Statement = { ...state, state: 'failed', accusers: [] }
+const deaf: Statement = { ...failed, isDeaf: true }
 const entries = [{ kind: 'tag', key: 'a', value: 'b', version: 12 }] as const
 const metadata: Statement = { kind: 'metadata', nodeId, bootTag, from: 10, to: 12, entries }
 const payload = Uint8Array.of(9, 8)
@@ -66,4 +68,5 @@ export const goldenPackets: readonly Packet[] = [
   packet({ kind: 'digest', root: 3, buckets: Uint32Array.of(1, 0xffffffff) }),
   packet({ kind: 'summary', bucketCount: 16, buckets: [0, 3, 15] }, failed),
   packet({ kind: 'repair' }, needRecord, needMetadata),
+  packet({ kind: 'repair' }, deaf),
 ]

@@ -70,9 +70,11 @@ const statement: fc.Arbitrary<Statement> = fc.oneof(
       state,
       metadataVersion: fc.maxSafeNat(),
       accusers: fc.array(u32, { maxLength: 4 }),
+      isDeaf: fc.boolean(),
     })
     .map((said): Statement => {
-      return { kind: 'state', ...said, accusers: said.state === 'suspect' ? said.accusers : [] }
+      const accusers = said.state === 'suspect' ? said.accusers : []
+      return { kind: 'state', ...said, accusers, isDeaf: said.isDeaf && said.state === 'failed' }
     }),
   fc
     .record({ nodeId, bootTag: u32, from: fc.nat(1_000), changes: steps })
@@ -304,6 +306,7 @@ describe('a membership packet', () => {
       state: 'alive',
       metadataVersion: 0,
       accusers: [],
+      isDeaf: false,
     } as const
     const start: PacketHeader = {
       version: 1,
