@@ -77,6 +77,7 @@ export class RunningNode implements Node {
       members: this.members(),
       doubts: this.#layers.membership.doubts,
       detoured: this.#layers.membership.detoured,
+      snapshotProblem: this.#layers.membership.snapshotProblem,
       discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),

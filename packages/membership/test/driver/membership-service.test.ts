@@ -106,9 +106,9 @@ describe('the service', () => {
   })
 
   it('keeps the epoch, and exceeds it at the next start', async () => {
-    let kept: MembershipSnapshot | undefined
+    let kept: MembershipSnapshot | null = null as MembershipSnapshot | null
     const snapshots = {
-      load: async () => kept,
+      load: async () => ({ snapshot: kept, problem: null }),
       save: async (snapshot: MembershipSnapshot) => {
         kept = snapshot
       },
@@ -129,7 +129,7 @@ describe('the service', () => {
     const stuck = new Promise<void>((resolve) => {
       answer = resolve
     })
-    const snapshots = { load: async () => undefined, save: () => stuck }
+    const snapshots = { load: async () => ({ snapshot: null, problem: null }), save: () => stuck }
     const [a, b] = [service('a', { snapshots }), service('b')]
     await Promise.all([a.start(joining), b.start(joining)])
     expect(a.members()).toHaveLength(2)
