@@ -146,6 +146,20 @@ describe('the service', () => {
     expect(a.members()).toHaveLength(1)
   })
 
+  it('says with a code why there must be no connection', async () => {
+    const a = service('a', { admit: ({ nodeId }) => (nodeId === 'b' ? 'b stays outside' : null) })
+    const c = service('c')
+    await Promise.all([a.start(joining), c.start(joining)])
+    const b = parseNodeId('b')
+    const stranger = newBootId(seededRandom('b')) as BootId
+    expect(a.refusalOf(b, stranger)).toMatchObject({
+      code: 'ERR_NODOSUM_JOIN_REFUSED',
+      message: 'b is not admitted: b stays outside',
+    })
+    expect(a.refusalOf(parseNodeId('c'), null)).toBe(null)
+    expect(c.refusalOf(b, stranger)).toBe(null)
+  })
+
   it('tells a busy event loop to the local health', async () => {
     const a = service('a', { loopDelay: { takeMaxMs: () => 900 } })
     await a.start(joining)
