@@ -97,7 +97,9 @@ export class RunningNode implements Node {
     const { sealed, opened, ...refused } = this.#layers.seal.counters
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
-    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
+    const { counters, localHealth } = this.#layers.membership
+    const membership = { ...counters, localHealth }
+    return { applications, members, sessions: this.#sessionCount(), gossip, membership, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void
