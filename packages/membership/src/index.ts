@@ -23,4 +23,12 @@ export type { MembershipCore, MembershipCoreOptions } from './core/membership-co
 export type { UserEvent } from './core/user-events.ts'
 export { MembershipService, type MembershipServiceOptions } from './driver/membership-service.ts'
 export { type MembershipOptions, membershipOptions } from './options.ts'
-export type { Detour, Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from './ports.ts'
+export type {
+  Detour,
+  Discovery,
+  LoadedSnapshot,
+  LoopDelay,
+  PacketPort,
+  Seal,
+  SnapshotStore,
+} from './ports.ts'

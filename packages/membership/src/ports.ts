@@ -1,4 +1,4 @@
-import type { NodeId } from '@nodosum/kernel'
+import type { NodeId, NodosumError } from '@nodosum/kernel'
 import type { MembershipSnapshot, PacketAddress } from './core/effects.ts'
 
 /** Sends and receives packets; the facade wires it to the UDP port. */
@@ -55,10 +55,19 @@ export interface Discovery {
   }>
 }
 
+/** What an earlier start left. */
+export interface LoadedSnapshot {
+  /** Null when nothing was kept, or nothing that can be used. */
+  readonly snapshot: MembershipSnapshot | null
+  /** Why what was kept cannot be used; null when it can, or nothing was. */
+  readonly problem: NodosumError | null
+}
+
 /** Keeps what must survive a restart. */
 export interface SnapshotStore {
-  /** Undefined when nothing was kept. */
-  load(): Promise<MembershipSnapshot | undefined>
+  /** What cannot be used is no reason to reject: a node can do without. */
+  load(): Promise<LoadedSnapshot>
+  /** @throws `STORE_FULL`, `STORE_FAILED`; what was kept before then stays */
   save(snapshot: MembershipSnapshot): Promise<void>
 }
 

@@ -1,6 +1,7 @@
+import { parseNodeId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import type { Member } from '../src/core/member.ts'
-import { packetOf, recordOf, ScriptedPeers, stateOf } from './scripted-peers.ts'
+import { bootOf, packetOf, recordOf, ScriptedPeers, stateOf } from './scripted-peers.ts'
 import { SimulatedCluster } from './simulated-cluster.ts'
 
 const gossip = { kind: 'gossip' } as const
@@ -39,6 +40,70 @@ describe('the admission of members', () => {
     expect(evil.isFormed).toBe(false)
     expect(evil.refusals[0]).toMatchObject({ code: 'admission', from: 'a' })
     expect(first.idsIn('alive', 'suspect', 'failed')).toEqual(['a'])
+  })
+})
+
+describe('who must have no connection', () => {
+  const admit = ({ nodeId }: Member): string | null =>
+    nodeId.startsWith('evil') ? 'evil is not welcome' : null
+  const evil = parseNodeId('evil')
+
+  it('is who was not admitted, that process and no other', () => {
+    let isLenient = false
+    const peers = new ScriptedPeers({}, { admit: (member) => (isLenient ? null : admit(member)) })
+    peers.join('a')
+    peers.say('a', gossip, recordOf('evil'))
+    const refusal = { code: 'admission', reason: 'evil is not welcome' }
+    expect(peers.core.keptOut(evil, bootOf('evil'))).toMatchObject(refusal)
+    expect(peers.core.keptOut(evil, null)).toMatchObject(refusal)
+    expect(peers.core.keptOut(parseNodeId('a'), bootOf('a'))).toBe(null)
+    // It was started again, and may take part now.
+    isLenient = true
+    peers.say('a', gossip, recordOf('evil', { bootId: bootOf('evil anew'), epoch: 2 }))
+    expect(peers.core.keptOut(evil, bootOf('evil anew'))).toBe(null)
+    expect(peers.core.keptOut(evil, null)).toBe(null)
+  })
+
+  it('is who speaks no version that is spoken here', () => {
+    const peers = new ScriptedPeers()
+    peers.say('old', gossip, recordOf('old', { protocol: { min: 7, max: 9 } }))
+    expect(peers.core.keptOut(parseNodeId('old'), bootOf('old'))).toMatchObject({ code: 'version' })
+  })
+
+  it('is asked by its ids when nobody has told of it', () => {
+    const peers = new ScriptedPeers({}, { admit })
+    expect(peers.core.keptOut(evil, bootOf('evil'))).toMatchObject({ code: 'admission' })
+    expect(peers.core.keptOut(parseNodeId('b'), bootOf('b'))).toBe(null)
+    // Whoever is dialed must be known by more than a name.
+    expect(peers.core.keptOut(evil, null)).toBe(null)
+  })
+
+  it('is a member that is held back, until it is let in again', () => {
+    const peers = new ScriptedPeers({ quarantineMs: 10_000 })
+    peers.join('a', 'b', 'f')
+    const f = parseNodeId('f')
+    for (const counter of [0, 1]) {
+      peers.say('a', gossip, stateOf('f', 'failed', { counter }))
+      expect(peers.core.keptOut(f, null)).toBe(null)
+      peers.say('f', gossip, stateOf('f', 'alive', { counter: counter + 1 }))
+    }
+    expect(peers.stateOf('f')).toBe('failed')
+    expect(peers.core.keptOut(f, bootOf('f'))).toMatchObject({ code: 'quarantine' })
+    expect(peers.core.keptOut(f, null)).toMatchObject({ code: 'quarantine' })
+    peers.run(12_000, { answering: ['a', 'b', 'f'] })
+    expect(peers.stateOf('f')).toBe('alive')
+    expect(peers.core.keptOut(f, null)).toBe(null)
+  })
+
+  it('is remembered within bounds', () => {
+    const peers = new ScriptedPeers({}, { admit })
+    peers.join('a')
+    for (let count = 0; count < 300; count += 1) peers.say('a', gossip, recordOf(`evil-${count}`))
+    const known = Array.from({ length: 300 }, (_, at) => parseNodeId(`evil-${at}`)).filter(
+      (id) => peers.core.keptOut(id, null) !== null,
+    )
+    expect(known).toHaveLength(256)
+    expect(known.at(-1)).toBe('evil-299')
   })
 })
 

@@ -1,4 +1,5 @@
 import type { NodosumError } from '@nodosum/kernel'
+import type { MembershipCounters } from '@nodosum/membership'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions } from './node-options.ts'
@@ -238,11 +239,18 @@ export interface GossipMetrics {
   }
 }
 
+/** What the membership protocol has done since the start; every number but the first only grows. */
+export interface MembershipMetrics extends MembershipCounters {
+  /** How much this node doubts itself: 0 is healthy, 7 the worst. */
+  readonly localHealth: number
+}
+
 export interface Metrics {
   readonly applications: Readonly<Record<string, ApplicationMetrics>>
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
   readonly gossip: GossipMetrics
+  readonly membership: MembershipMetrics
   /** Every connection, dial, circuit breaker and counter of the connection pool. */
   readonly connections: PoolSnapshot
 }

@@ -1,3 +1,4 @@
+import type { NodosumError } from '@nodosum/kernel'
 import type { Health, HealthCheck, Member } from './api.ts'
 
 /** What health is computed from. */
@@ -8,6 +9,8 @@ export interface HealthFacts {
   readonly doubts: string | null
   /** Members with whom UDP does not pass, so that gossip goes over a connection. */
   readonly detoured: readonly string[]
+  /** Why what should survive a restart is not on disk; null when it is. */
+  readonly snapshotProblem: NodosumError | null
   readonly discovery: DiscoveryFacts
   readonly sessions: number
   readonly transport: TransportFacts
@@ -58,7 +61,8 @@ function lifecycle({ closed, draining }: HealthFacts): HealthCheck {
   return { name: 'node', status: 'ok', detail: 'the node is running' }
 }
 
-function membership({ members, doubts, detoured, discovery, closed }: HealthFacts): HealthCheck {
+function membership(facts: HealthFacts): HealthCheck {
+  const { members, doubts, detoured, snapshotProblem, discovery, closed } = facts
   if (closed) return { name: 'membership', status: 'fail', detail: closedDetail }
   const away = members.filter(({ state }) => state === 'failed' || state === 'suspect')
   const present = members.length - members.filter(isGone).length
@@ -68,6 +72,9 @@ function membership({ members, doubts, detoured, discovery, closed }: HealthFact
   if (doubts !== null) problems.push(`others suspect this node: ${doubts}`)
   if (detoured.length > 0) {
     problems.push(`gossip goes over TCP with ${detoured.join(', ')}, because UDP does not pass`)
+  }
+  if (snapshotProblem !== null) {
+    problems.push(`not kept: ${snapshotProblem.code}: ${snapshotProblem.message}`)
   }
   const isAlone = present === 1
   if (isAlone && !discovery.mayBeAlone) problems.push('it is alone and looks for the others')

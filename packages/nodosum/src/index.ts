@@ -1,5 +1,6 @@
 export { type ErrorCode, isNodosumError, type Logger, NodosumError } from '@nodosum/kernel'
 export { generateGossipKey } from '@nodosum/security'
+export type { Admit } from './admission.ts'
 export type {
   Application,
   ApplicationMetrics,

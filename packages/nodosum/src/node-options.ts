@@ -7,6 +7,7 @@ import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
 import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
 import { type H2Settings, h2Options } from '@nodosum/transport-h2'
 import { z } from 'zod'
+import type { Admit } from './admission.ts'
 import { type DiscoverySources, discoverySources, type FindSeeds } from './discovery-options.ts'
 import { checkCombination } from './profile.ts'
 
@@ -48,6 +49,7 @@ export interface NodeOptions {
   readonly gossipKeys?: readonly string[] | undefined
   readonly transport?: 'auto' | 'quic' | 'h2' | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly admit?: Admit | undefined
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
   readonly logger?: Logger | undefined
@@ -93,6 +95,7 @@ export interface NodeConfig {
   readonly gossipKeys?: readonly string[] | undefined
   readonly transport: 'auto' | 'quic' | 'h2'
   readonly tags: Readonly<Record<string, string>>
+  readonly admit?: Admit | undefined
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
   readonly logger?: Logger | undefined
@@ -199,11 +202,18 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .default({})
         .superRefine(checkTags)
         .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
+      admit: z
+        .custom<Admit>((value) => typeof value === 'function', 'a function of a member')
+        .meta({ 'x-nodosum-type': '(member: Member) => string | null' })
+        .optional()
+        .describe(
+          'Says why a node must stay outside, or null. Who is refused is no member here, and gets no connection: JOIN_REFUSED with the reason. Default: everybody with the gossip key and a certificate may take part. Use the same on every node.',
+        ),
       dataDirectory: z
         .string()
         .optional()
         .describe(
-          'Keeps the node id, if it has to be made up, and how often the node was started.',
+          'Keeps the node id, if it has to be made up, how often the node was started, and gossip keys.',
         ),
       developmentDirectory: z
         .string()

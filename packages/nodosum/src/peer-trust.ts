@@ -16,6 +16,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_NODOSUM_CERT_EXPIRED',
   'ERR_NODOSUM_IDENTITY_MISMATCH',
   'ERR_NODOSUM_CLUSTER_MISMATCH',
+  'ERR_NODOSUM_JOIN_REFUSED',
 ])
 
 /** The refusal of a certificate that a dial failed with, now or at its last try; else null. */

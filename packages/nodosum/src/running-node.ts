@@ -77,6 +77,7 @@ export class RunningNode implements Node {
       members: this.members(),
       doubts: this.#layers.membership.doubts,
       detoured: this.#layers.membership.detoured,
+      snapshotProblem: this.#layers.membership.snapshotProblem,
       discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
@@ -96,7 +97,9 @@ export class RunningNode implements Node {
     const { sealed, opened, ...refused } = this.#layers.seal.counters
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
-    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
+    const { counters, localHealth } = this.#layers.membership
+    const membership = { ...counters, localHealth }
+    return { applications, members, sessions: this.#sessionCount(), gossip, membership, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void

@@ -15,6 +15,7 @@ import { MessagingService } from '@nodosum/messaging'
 import { createPacketSeal, type PacketSeal, sealOverheadBytes } from '@nodosum/security'
 import { type Carriage, type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
+import { safeAdmission } from './admission.ts'
 import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import { type Credentials, findCredentials } from './credentials.ts'
@@ -127,6 +128,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
         throw error
       }
     },
+    refuses: (peer, boot) => node.membership?.refusalOf(peer, boot) ?? null,
     scheduler,
     random,
     logger,
@@ -138,6 +140,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     sessions.ensure(peer).catch((error: unknown) => {
       const fields = { event: 'session.failed', peer_id: peer, err: error }
       logger.debug(fields, `no session with ${peer} yet`)
+      trust.failed(peer, error)
     })
   }
   const trust: PeerTrust = new PeerTrust({
@@ -199,10 +202,11 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     // Whoever allows QUIC only wants no TCP.
     ...(config.transport === 'quic' ? {} : { detour }),
     discovery,
+    ...(config.admit === undefined ? {} : { admit: safeAdmission(config.admit, logger) }),
     loopDelay,
     ...(dataDirectory === undefined
       ? {}
-      : { snapshots: snapshotFile(join(dataDirectory, 'membership.json')) }),
+      : { snapshots: snapshotFile(join(dataDirectory, 'membership'), { cluster }) }),
     scheduler,
     random,
     logger,
@@ -231,6 +235,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     keys.close()
   })
 
+  sessions.onHeard = (peer) => membership.linkActivity(peer)
   sessions.onSession = (session) => {
     messaging.attach(session)
   }

@@ -322,7 +322,7 @@ describe('the node id', () => {
     expect(second.id).toBe(first.id)
     expect(second.bootId).not.toBe(first.bootId)
     expect(readFileSync(join(dataDirectory, 'node-id'), 'utf8').trim()).toBe(first.id)
-    expect(readdirSync(dataDirectory).sort()).toEqual(['membership.json', 'node-id'])
+    expect(readdirSync(dataDirectory).sort()).toEqual(['membership', 'node-id'])
   })
 
   it('is not guessed when the file holds something else', async () => {

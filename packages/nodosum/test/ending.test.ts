@@ -172,7 +172,7 @@ describe('a process with a node', () => {
     expect(await member.ended).toBe('exit 0')
     expect(member.facts).toEqual([{ rejected: 'ERR_NODOSUM_JOIN_TIMEOUT' }])
     // How often the node was started is noted there, if there was time; nothing else is.
-    const left = readdirSync(directory).filter((file) => file !== 'membership.json')
+    const left = readdirSync(directory).filter((file) => file !== 'membership')
     expect(left).toEqual([])
   })
 

@@ -25,7 +25,10 @@ interface OwnNetwork {
 
 const portOf = (at: number): number => 7_001 + at
 
-async function ownNetwork(keys: readonly string[]): Promise<OwnNetwork> {
+async function ownNetwork(
+  keys: readonly string[],
+  layers: NodeOptions['layers'] = {},
+): Promise<OwnNetwork> {
   const directory = scratch()
   const plans: NodeOptions[] = await Promise.all(
     keys.map(async (key, at) => ({
@@ -36,6 +39,7 @@ async function ownNetwork(keys: readonly string[]): Promise<OwnNetwork> {
       gossipKeys: [key],
       discovery: { seeds: [`127.0.0.1:${portOf(0)}`] },
       join: { alone: at === 0, timeoutMs: 20_000 },
+      layers,
     })),
   )
   const program = join(import.meta.dirname, 'programs', 'without-udp.ts')
@@ -144,6 +148,26 @@ describe('where UDP does not pass', () => {
     await sees(network, 'a', takesAround('b', 'c'))
     for (const id of ['a', 'b', 'c']) await sees(network, id, isAlive('a', 'b', 'c'))
     expect(await network.run('ask a b')).toBe('tea')
+  })
+})
+
+describe('where connections pass and gossip does not', () => {
+  it('who talks is not accused; who falls silent is', async () => {
+    const key = generateGossipKey()
+    const membership = { probePeriodMs: 400, probeTimeoutMs: 100, watchPeriodMs: 400 }
+    const network = await ownNetwork([key, key], { membership })
+    // Without HTTP/2 gossip has no other way.
+    for (const at of [0, 1]) await network.run(`start ${at} quic`)
+    for (const id of ['a', 'b']) await sees(network, id, isAlive('a', 'b'))
+    expect(await network.run('ask a b')).toBe('tea')
+    await network.run('chat a b')
+    expect(await network.run('deafen')).toBe(null)
+    // More than ten probes of each fail.
+    await network.run('wait 5000')
+    expect(network.changes().filter((change) => /suspect|failed/.test(change))).toEqual([])
+    await network.run('rest')
+    await sees(network, 'a', ({ states }) => states.b !== 'alive')
+    await sees(network, 'b', ({ states }) => states.a !== 'alive')
   })
 })
 

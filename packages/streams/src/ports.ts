@@ -1,4 +1,4 @@
-import type { NodeId, NodosumError } from '@nodosum/kernel'
+import type { BootId, NodeId, NodosumError } from '@nodosum/kernel'
 
 /** What a session needs of a byte stream of the transport. */
 export interface ByteStream {
@@ -37,3 +37,9 @@ export interface Connection {
 
 /** Opens a connection to a member, or rejects with a coded error. */
 export type Dial = (nodeId: NodeId, options: { signal: AbortSignal }) => Promise<Connection>
+
+/**
+ * Why a process must have no session with this node, or null. Asked before a dial, when the boot id
+ * is not known yet, and at each HELLO of a dialer, who is told the code and the message.
+ */
+export type Refuses = (nodeId: NodeId, bootId: BootId | null) => NodosumError | null

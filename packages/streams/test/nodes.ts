@@ -37,6 +37,10 @@ export class TestNode {
   readonly lanes: HeardLane[] = []
   readonly control: string[] = []
   readonly endings: NodosumError[] = []
+  /** Peers in the order in which they were heard. */
+  readonly heard: string[] = []
+  /** Who must have no session with this node. */
+  refused: { readonly peer: string; readonly error: NodosumError } | null = null
   /** Ranges of frames that the endings reported as unknown. */
   readonly unknown: UnknownOutcome[] = []
   /** What the next dial does instead. */
@@ -60,12 +64,14 @@ export class TestNode {
         if (this.dialFails !== null) throw this.dialFails
         return world.connect(peer, options.certificate ?? id)
       },
+      refuses: (peer) => (this.refused?.peer === peer ? this.refused.error : null),
       scheduler: world.scheduler,
       random: random.stream(`${id} ${this.bootId}`),
       logger: silentLogger,
       options: streamsOptions.parse(options.streams ?? {}),
     })
     this.table.onSession = (session) => this.#adopt(session)
+    this.table.onHeard = (peer) => this.heard.push(peer)
   }
 
   get session(): Session {

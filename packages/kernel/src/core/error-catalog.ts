@@ -25,6 +25,7 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_CONNECT_TIMEOUT'
     | 'ERR_NODOSUM_CONNECTION_LOST'
     | 'ERR_NODOSUM_PEER_DRAINING'
+    | 'ERR_NODOSUM_PEER_QUARANTINED'
     | 'ERR_NODOSUM_NO_TARGET'
     | 'ERR_NODOSUM_NOT_OWNER'
     | 'ERR_NODOSUM_JOIN_TIMEOUT'
@@ -83,6 +84,11 @@ export const errorCatalog: {
     'temporary',
     'The node is leaving and takes no new work.',
     'Retry with `anyNode()` or `ownerOf(key)`: the next attempt goes elsewhere.',
+  ),
+  ERR_NODOSUM_PEER_QUARANTINED: entry(
+    'temporary',
+    'The node failed and returned so often, or is suspected so often, that it is held back for a while.',
+    'Find out why it comes and goes; it is let in again once it has been calm for `quarantineMs`.',
   ),
   ERR_NODOSUM_NO_TARGET: entry(
     'temporary',

@@ -318,20 +318,27 @@ export class Beliefs {
   }
 
   #isAdmitted(record: RecordStatement, source: Source): boolean {
-    const { rules, protocol, counters } = this.#state
-    if (rules.speaks(protocol, record.protocol) === null) {
-      counters.notAdmitted += 1
-      const { min, max } = record.protocol
-      this.onRefused(source, 'version', `it speaks versions ${min} to ${max}`)
-      return false
-    }
-    const reason = rules.asksAdmission(source.isSubject(record.nodeId, bootTagOf(record.bootId)))
-      ? this.#state.admit(new Entry(record).member)
-      : null
-    if (reason === null) return true
-    counters.notAdmitted += 1
-    if (source.nodeId === record.nodeId) this.onRefused(source, 'admission', reason)
+    const refusal = this.#refusalOf(record, source)
+    this.#state.judged(record.nodeId, record.bootId, refusal)
+    if (refusal === null) return true
+    this.#state.counters.notAdmitted += 1
+    if (source.nodeId === record.nodeId) this.onRefused(source, refusal.code, refusal.reason)
     return false
+  }
+
+  #refusalOf(
+    record: RecordStatement,
+    source: Source,
+  ): { code: 'version' | 'admission'; reason: string } | null {
+    const { rules, protocol, admit } = this.#state
+    const { min, max } = record.protocol
+    if (rules.speaks(protocol, record.protocol) === null) {
+      return { code: 'version', reason: `it speaks versions ${min} to ${max}` }
+    }
+    const isAboutSender = source.isSubject(record.nodeId, bootTagOf(record.bootId))
+    if (!rules.asksAdmission(isAboutSender)) return null
+    const reason = admit(new Entry(record).member)
+    return reason === null ? null : { code: 'admission', reason }
   }
 
   /** More accusers: passed on where the suspicion still is, and not told any longer for that. */

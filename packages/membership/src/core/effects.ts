@@ -50,6 +50,13 @@ export interface Refusal {
   readonly address: PacketAddress
 }
 
+/** Why a node must have no connection with this one. */
+export interface KeptOut {
+  /** `quarantine`: it is a member that failed and returned too often, and is held back for now. */
+  readonly code: 'version' | 'admission' | 'quarantine'
+  readonly reason: string
+}
+
 /** How a cluster may begin. */
 export interface Formation {
   /** Form once so many founders see each other, this one included. */
@@ -58,5 +65,8 @@ export interface Formation {
   readonly alone: boolean
 }
 
-/** Says why a member must not take part, or null. It is asked for each boot of each node. */
+/**
+ * Says why a member must not take part, or null. It is asked for each boot of each node, and before a
+ * connection with a process that nobody has told of: then without addresses, tags and applications.
+ */
 export type Admission = (member: Member) => string | null

@@ -7,7 +7,14 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { Beliefs } from './beliefs.ts'
 import { estimateRttMs } from './coordinates.ts'
 import type { MembershipCounters } from './counters.ts'
-import type { Admission, Effect, Formation, MembershipSnapshot, PacketAddress } from './effects.ts'
+import type {
+  Admission,
+  Effect,
+  Formation,
+  KeptOut,
+  MembershipSnapshot,
+  PacketAddress,
+} from './effects.ts'
 import { Entry } from './entry.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { Forming } from './forming.ts'
@@ -161,6 +168,11 @@ export class MembershipCore {
     const coordinate = this.#state.table.get(nodeId as NodeId)?.coordinate
     if (coordinate === null || coordinate === undefined) return undefined
     return estimateRttMs(this.#detector.coordinates.own, coordinate)
+  }
+
+  /** Why a process must have no connection with this node; null when it may. */
+  keptOut(nodeId: NodeId, bootId: BootId | null): KeptOut | null {
+    return this.#state.keptOut(nodeId, bootId)
   }
 
   poll(): Effect | undefined {

@@ -1,12 +1,13 @@
-import type { Random } from '@nodosum/kernel'
+import { type BootId, BoundedMap, type NodeId, type Random } from '@nodosum/kernel'
 import type { MembershipOptions } from '../options.ts'
 import type { ProtocolRange } from '../wire/statement.ts'
 import { encodeStatement } from '../wire/statement-codec.ts'
 import { AnsweredPings } from './answered-pings.ts'
 import { type MembershipCounters, newCounters } from './counters.ts'
 import { Dissemination, type Priority } from './dissemination.ts'
-import type { Admission, Effect } from './effects.ts'
-import type { Entry } from './entry.ts'
+import type { Admission, Effect, KeptOut } from './effects.ts'
+import { Entry } from './entry.ts'
+import { bootTagOf } from './hash.ts'
 import { LocalHealth } from './local-health.ts'
 import { MemberTable } from './member-table.ts'
 import { addressOf, Outbox } from './outbox.ts'
@@ -17,6 +18,8 @@ import { Timers } from './timers.ts'
 const arrivalsMax = 32
 /** Addresses in a snapshot. */
 const peersMax = 64
+/** Nodes that were refused and are remembered; the one that was refused first makes room. */
+const refusedMax = 256
 
 /** What all parts of one node's membership share. */
 export class NodeState {
@@ -32,6 +35,7 @@ export class NodeState {
   readonly health: LocalHealth = new LocalHealth()
   readonly answers: AnsweredPings = new AnsweredPings()
   readonly counters: MembershipCounters = newCounters()
+  readonly #refused = new BoundedMap<NodeId, KeptOut & { readonly bootTag: number }>(refusedMax)
   /** Randomness by purpose, so that one more draw in one leaves the others as they were. */
   readonly random: { readonly targets: Random; readonly jitter: Random }
 
@@ -66,6 +70,47 @@ export class NodeState {
       targets: options.random.stream('targets'),
       jitter: options.random.stream('jitter'),
     }
+  }
+
+  /** Whether a record was taken, and if not, why. */
+  judged(nodeId: NodeId, bootId: BootId, refusal: KeptOut | null): void {
+    this.#refused.delete(nodeId)
+    if (refusal === null) return
+    if (this.#refused.isFull) this.#refused.delete(this.#refused.oldestKey() as NodeId)
+    this.#refused.set(nodeId, { ...refusal, bootTag: bootTagOf(bootId) })
+  }
+
+  /** Why this process must have no connection; null when it may. */
+  keptOut(nodeId: NodeId, bootId: BootId | null): KeptOut | null {
+    const refused = this.#refused.get(nodeId)
+    const isThis = ({ bootTag }: { readonly bootTag: number }): boolean =>
+      bootId === null || bootTag === bootTagOf(bootId)
+    if (refused !== undefined && isThis(refused)) return refused
+    const entry = this.table.get(nodeId)
+    if (entry === undefined || !isThis(entry)) {
+      return bootId === null ? null : this.#strangerKeptOut(nodeId, bootId)
+    }
+    if (entry.heldUntilMs === 0) return null
+    return { code: 'quarantine', reason: 'it failed and returned too often' }
+  }
+
+  /** All that a connection proves of a process that nobody has told of. */
+  #strangerKeptOut(nodeId: NodeId, bootId: BootId): KeptOut | null {
+    const stranger = new Entry({
+      kind: 'record',
+      nodeId,
+      bootId,
+      epoch: 0,
+      counter: 0,
+      state: 'alive',
+      protocol: this.protocol,
+      addresses: [],
+      metadataVersion: 0,
+      metadata: { from: 0, to: 0, entries: [] },
+      extension: new Uint8Array(0),
+    })
+    const reason = this.admit(stranger.member)
+    return reason === null ? null : { code: 'admission', reason }
   }
 
   push(effect: Effect): void {

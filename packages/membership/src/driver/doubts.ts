@@ -1,3 +1,5 @@
+import type { Member } from '../core/member.ts'
+
 /** So many denials within `windowMs` are no accident any more. */
 const denialsNeeded = 5
 const windowMs = 60_000
@@ -30,4 +32,10 @@ export class Doubts {
     const [first = Number.NEGATIVE_INFINITY] = this.#deniedMs
     return this.#deniedMs.length === denialsNeeded && nowMs - first < windowMs
   }
+}
+
+/** What it means that others suspect a node which runs. */
+export function doubtful({ addresses: [address] }: Member): string {
+  const where = address === undefined ? '' : ` ${address.host}:${address.udpPort}`
+  return `they do not reach the address${where} that it advertises; check advertise.host and firewalls`
 }

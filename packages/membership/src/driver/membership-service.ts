@@ -23,10 +23,11 @@ import { MembershipCore } from '../core/membership-core.ts'
 import type { UserEvent } from '../core/user-events.ts'
 import type { MembershipOptions } from '../options.ts'
 import type { Detour, Discovery, LoopDelay, PacketPort, Seal, SnapshotStore } from '../ports.ts'
-import { Doubts } from './doubts.ts'
+import { Doubts, doubtful } from './doubts.ts'
 import { joinSample } from './join-sample.ts'
 import { joinTimeout } from './join-timeout.ts'
 import { type DetourCounters, PacketPaths } from './packet-paths.ts'
+import { joinRefused, keptOutError } from './refused-nodes.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface MembershipServiceOptions {
@@ -94,8 +95,9 @@ export class MembershipService {
       },
       unknownKey: (from) => this.onUnknownKey?.(from),
     })
-    const { snapshots } = settings
-    this.#snapshots = snapshots ? new SnapshotWriter(snapshots, this.#supervisor) : null
+    const { snapshots: store } = settings
+    const supervisor = this.#supervisor
+    this.#snapshots = store ? new SnapshotWriter({ store, supervisor, scheduler, logger }) : null
   }
 
   /**
@@ -183,7 +185,26 @@ export class MembershipService {
 
   /** Why others suspect this node again and again, in words; null when they do not. */
   get doubts(): string | null {
-    return this.#doubts.goOn(this.#nowMs) ? this.#doubtful : null
+    return this.#doubts.goOn(this.#nowMs) ? doubtful(this.#core.self) : null
+  }
+
+  /** Why what should survive a restart is not on disk; null when it is, or nothing is kept. */
+  get snapshotProblem(): NodosumError | null {
+    return this.#snapshots?.problem ?? null
+  }
+
+  /**
+   * Why there must be no connection with a process: `JOIN_REFUSED`, `VERSION_INCOMPATIBLE` or
+   * `PEER_QUARANTINED`; null when there may. Who is only reached by a connection is not quarantined.
+   *
+   * @param bootId null for whichever process it is
+   */
+  refusalOf(nodeId: NodeId, bootId: BootId | null): NodosumError | null {
+    const keptOut = this.#core.keptOut(nodeId, bootId)
+    if (keptOut === null) return null
+    const boot = bootId ?? this.#core.member(nodeId)?.bootId
+    const needsIt = boot !== undefined && this.#paths.isBlocked(boot)
+    return keptOut.code === 'quarantine' && needsIt ? null : keptOutError(nodeId, keptOut)
   }
 
   /** The estimated round trip to a member in milliseconds; undefined before one was measured. */
@@ -234,6 +255,7 @@ export class MembershipService {
     this.#closed = true
     this.#timer?.cancel()
     this.#lookup?.cancel()
+    this.#snapshots?.close()
     this.#paths.close()
     this.#abort.abort()
     await this.#supervisor.close()
@@ -247,8 +269,8 @@ export class MembershipService {
   }
 
   async #restore(): Promise<void> {
-    const snapshot = await this.#snapshots?.load()
-    if (snapshot !== undefined && !this.#closed) this.#core.restored(this.#nowMs, snapshot)
+    const snapshot = (await this.#snapshots?.load()) ?? null
+    if (snapshot !== null && !this.#closed) this.#core.restored(this.#nowMs, snapshot)
   }
 
   readonly #tick = (): void => {
@@ -317,28 +339,19 @@ export class MembershipService {
     }
   }
 
-  /** One who refuses speaks for a cluster that this node may not enter. */
-  #refused({ code, reason, from }: Refusal): void {
-    const message = `${from} does not take this node in: ${reason}`
-    this.#settings.logger.warn({ event: 'join.refused', peer_id: from, code }, message)
-    this.#detail = message
-    if (code === 'full') return
-    const errorCode =
-      code === 'version' ? 'ERR_NODOSUM_VERSION_INCOMPATIBLE' : 'ERR_NODOSUM_JOIN_REFUSED'
-    this.#failed?.(new NodosumError(errorCode, message, { details: { from, reason } }))
+  #refused(refusal: Refusal): void {
+    const error = joinRefused(refusal)
+    const fields = { event: 'join.refused', peer_id: refusal.from, code: refusal.code }
+    this.#settings.logger.warn(fields, error.message)
+    this.#detail = error.message
+    if (refusal.code !== 'full') this.#failed?.(error)
   }
 
   #warnOfDoubts(): void {
     const { refutations } = this.#core.counters
     if (!this.#doubts.isWorthAWarning(this.#nowMs, refutations)) return
-    const message = `others suspect this node again and again although it runs: ${this.#doubtful}`
+    const message = `others suspect this node again and again although it runs: ${doubtful(this.#core.self)}`
     this.#settings.logger.warn({ event: 'self.suspected', refutations }, message)
-  }
-
-  get #doubtful(): string {
-    const [address] = this.#core.self.addresses
-    const where = address === undefined ? '' : ` ${address.host}:${address.udpPort}`
-    return `they do not reach the address${where} that it advertises; check advertise.host and firewalls`
   }
 
   /** Asks discovery while alone each `joinRetryMs`, later each `syncPeriodMs`, with jitter. */

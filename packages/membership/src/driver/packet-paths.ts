@@ -120,6 +120,11 @@ export class PacketPaths {
       .map(({ nodeId }) => nodeId)
   }
 
+  /** Whether gossip reaches this process over a connection only. */
+  isBlocked(bootId: string): boolean {
+    return this.#evidence.isBlocked(bootId, this.#parts.scheduler.nowMs())
+  }
+
   #byUdp(bytes: Uint8Array, from: PacketAddress): void {
     const { seal, scheduler } = this.#parts
     const content = seal.open(bytes)

@@ -106,9 +106,9 @@ describe('the service', () => {
   })
 
   it('keeps the epoch, and exceeds it at the next start', async () => {
-    let kept: MembershipSnapshot | undefined
+    let kept: MembershipSnapshot | null = null as MembershipSnapshot | null
     const snapshots = {
-      load: async () => kept,
+      load: async () => ({ snapshot: kept, problem: null }),
       save: async (snapshot: MembershipSnapshot) => {
         kept = snapshot
       },
@@ -129,7 +129,7 @@ describe('the service', () => {
     const stuck = new Promise<void>((resolve) => {
       answer = resolve
     })
-    const snapshots = { load: async () => undefined, save: () => stuck }
+    const snapshots = { load: async () => ({ snapshot: null, problem: null }), save: () => stuck }
     const [a, b] = [service('a', { snapshots }), service('b')]
     await Promise.all([a.start(joining), b.start(joining)])
     expect(a.members()).toHaveLength(2)
@@ -144,6 +144,20 @@ describe('the service', () => {
     expect(isNodosumError(error, 'ERR_NODOSUM_JOIN_REFUSED')).toBe(true)
     expect(String(error)).toContain('b stays outside')
     expect(a.members()).toHaveLength(1)
+  })
+
+  it('says with a code why there must be no connection', async () => {
+    const a = service('a', { admit: ({ nodeId }) => (nodeId === 'b' ? 'b stays outside' : null) })
+    const c = service('c')
+    await Promise.all([a.start(joining), c.start(joining)])
+    const b = parseNodeId('b')
+    const stranger = newBootId(seededRandom('b')) as BootId
+    expect(a.refusalOf(b, stranger)).toMatchObject({
+      code: 'ERR_NODOSUM_JOIN_REFUSED',
+      message: 'b is not admitted: b stays outside',
+    })
+    expect(a.refusalOf(parseNodeId('c'), null)).toBe(null)
+    expect(c.refusalOf(b, stranger)).toBe(null)
   })
 
   it('tells a busy event loop to the local health', async () => {

@@ -10,6 +10,7 @@ import { createNode, generateGossipKey, type Node, type NodeOptions } from '../.
 
 const plans = JSON.parse(process.argv[2] ?? '[]') as NodeOptions[]
 const nodes = new Map<string, Node>()
+let chatting = false
 
 function print(fact: object): void {
   process.stdout.write(`${JSON.stringify(fact)}\n`)
@@ -34,6 +35,8 @@ const commands: Readonly<Record<string, (argument: string) => unknown>> = {
     const to = port === '' ? ['meta', 'l4proto', 'udp'] : ['udp', 'dport', port]
     filter('add', 'rule', 'inet', 'test', 'in', ...to, 'drop')
   },
+  /** Drops all gossip and lets connections over QUIC be: they differ by the first byte. */
+  deafen: () => filter('add', 'rule', 'inet', 'test', 'in', '@th,64,8', '<', '0x10', 'drop'),
   let: () => filter('flush', 'chain', 'inet', 'test', 'in'),
   /** Starts one of the nodes: which, over which transport. */
   start: async (words) => {
@@ -45,6 +48,21 @@ const commands: Readonly<Record<string, (argument: string) => unknown>> = {
     node.on('member', ({ kind, member }) => print({ at: node.id, kind, nodeId: member.nodeId }))
     return node.id
   },
+  /** Requests from one node to another without a pause, until `rest`. */
+  chat: (pair) => {
+    const [from = '', to = ''] = pair.split(' ')
+    chatting = true
+    const next = (): void => {
+      if (!chatting) return
+      const asked = nodes.get(from)?.application('work').request(to, 'tea')
+      asked?.catch(() => undefined).finally(() => setTimeout(next, 20))
+    }
+    next()
+  },
+  rest: () => {
+    chatting = false
+  },
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, Number(ms), null)),
   ask: async (pair) => {
     const [from = '', to = ''] = pair.split(' ')
     return await nodes.get(from)?.application('work').request(to, 'tea')

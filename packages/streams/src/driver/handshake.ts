@@ -292,7 +292,8 @@ function checkHello(hello: Hello | null, self: Self, connection: Connection): No
   return null
 }
 
-function refusalOf(problem: NodosumError): Reject {
+/** What a dialer that is turned away is told. */
+export function refusalOf(problem: NodosumError): Reject {
   return { code: problem.code, message: problem.message, attachment: 0 }
 }
 
@@ -300,7 +301,8 @@ function refusalError(refusal: Reject | null): NodosumError {
   if (refusal === null) return undecodable()
   const known = Object.hasOwn(errorCatalog, refusal.code)
   const code = known ? (refusal.code as ErrorCode) : 'ERR_NODOSUM_CONNECTION_LOST'
-  return new NodosumError(code, `the peer refused the session: ${refusal.message}`)
+  const message = `the peer refused the session: ${refusal.message}`
+  return new NodosumError(code, message, { details: { remote: true } })
 }
 
 function undecodable(): NodosumError {

@@ -9,7 +9,7 @@ import {
 import { type SessionRules, sessionRules } from '../core/rules.ts'
 import { SlabPool } from '../core/slab-pool.ts'
 import type { StreamsOptions } from '../options.ts'
-import type { Connection, Dial } from '../ports.ts'
+import type { Connection, Dial, Refuses } from '../ports.ts'
 import { type Hello, sessionIdBytes, sessionIdFromBytes } from '../wire/hello.ts'
 import type { Carriage } from './carriage.ts'
 import { EndOfTurn } from './end-of-turn.ts'
@@ -19,6 +19,7 @@ import {
   type Established,
   greet,
   type HandshakeOptions,
+  refusalOf,
   type Self,
 } from './handshake.ts'
 import { localSession } from './local-session.ts'
@@ -40,8 +41,11 @@ export class SessionTable {
   onSession: ((session: Session) => void) | null = null
   /** Called for each connection that a session goes on over. */
   onAttached: ((session: Session, carriage: Carriage) => void) | null = null
+  /** Called when bytes of a peer have arrived on a connection, at most each 100 ms for each peer. */
+  onHeard: ((peer: NodeId) => void) | null = null
   readonly #self: Self
   readonly #dial: Dial
+  readonly #refuses: Refuses
   readonly #scheduler: Scheduler
   readonly #random: Random
   readonly #logger: Logger
@@ -57,6 +61,8 @@ export class SessionTable {
     options: {
       self: Self
       dial: Dial
+      /** Who must have no session; without it everybody may whose certificate passed. */
+      refuses?: Refuses
       scheduler: Scheduler
       /** In production a cryptographic one. */
       random: Random
@@ -67,6 +73,7 @@ export class SessionTable {
   ) {
     this.#self = options.self
     this.#dial = options.dial
+    this.#refuses = options.refuses ?? (() => null)
     this.#scheduler = options.scheduler
     this.#random = options.random
     this.#logger = options.logger
@@ -81,6 +88,7 @@ export class SessionTable {
       rules,
       pool: new SlabPool(allocate, options.options.pooledBuffersMax),
       schedule: (session) => turn.add(session),
+      onHeard: (peer) => this.onHeard?.(peer),
       onDetached: (session, stoodMs) => this.#detached(session, stoodMs),
       onClosed: (session) => this.#ended(session),
     }
@@ -173,11 +181,10 @@ export class SessionTable {
     if (this.#closed) return void connection.close({ reason: 'shutting down' })
     let judged: { readonly peer: NodeId; readonly entry: PeerEntry } | null = null
     const judge = (hello: Hello) => {
+      const refusal = this.#refuses(hello.nodeId, hello.bootId)
+      if (refusal !== null) return refusalOf(refusal)
       const entry = this.#peers.take(hello.nodeId)
-      if (entry === null) {
-        const problem = tooManySessions(this.#options.sessionsMax)
-        return { code: problem.code, message: problem.message, attachment: 0 }
-      }
+      if (entry === null) return refusalOf(tooManySessions(this.#options.sessionsMax))
       const { uri } = connection.peer
       const verdict = verdictOn(hello, uri, entry, this.#rules, this.#newId)
       if (!('code' in verdict)) {
@@ -233,6 +240,8 @@ export class SessionTable {
   }
 
   async #connect(peer: NodeId, entry: PeerEntry): Promise<Session> {
+    const refusal = this.#refuses(peer, null)
+    if (refusal !== null) throw refusal
     const abort = new AbortController()
     entry.dialAbort = abort
     const connection = await this.#dial(peer, { signal: abort.signal })

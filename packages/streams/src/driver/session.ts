@@ -15,6 +15,9 @@ import { SessionTimer } from './session-timer.ts'
 /** Why a connection closes that nobody uses; the other end knows it by this. */
 const notInUse = 'not in use'
 
+/** Others hear of what arrives this often at most: a look at the clock is all that a chunk costs. */
+const heardEveryMs = 100
+
 /** Gets what a session receives. Called synchronously; must not throw. */
 export interface SessionHandler {
   /** A message on the control stream; its type is 0x10 or above. */
@@ -35,6 +38,8 @@ export interface SessionParts {
   readonly pool: SlabPool
   /** Asks for `flush` at the end of this turn. */
   readonly schedule: (session: Session) => void
+  /** Bytes of the peer have arrived: at the first of them, then while they come each 100 ms. */
+  readonly onHeard: (peer: NodeId) => void
   /** It has no connection, and should have one; the one that it has just lost stood so long. */
   readonly onDetached: (session: Session, stoodMs: number) => void
   readonly onClosed: (session: Session) => void
@@ -57,6 +62,7 @@ export class Session implements CarriageHost {
   /** Its connection was closed because nobody used it. */
   #isResting = false
   #attachedMs = 0
+  #heardMs = Number.NEGATIVE_INFINITY
   #closed: NodosumError | null = null
   readonly #core: SessionCore
   readonly #self: NodeId
@@ -272,6 +278,11 @@ export class Session implements CarriageHost {
   }
 
   received(): void {
+    const nowMs = this.#parts.scheduler.nowMs()
+    if (nowMs - this.#heardMs >= heardEveryMs) {
+      this.#heardMs = nowMs
+      this.#parts.onHeard(this.peer)
+    }
     const { ending } = this.#core
     if (ending !== null && this.#closed === null) this.#ending(ending)
   }

@@ -304,3 +304,28 @@ describe('the session of a node with itself', () => {
     await until(() => a.lanes[0]?.bodies.length === written)
   })
 })
+
+describe('a peer that is heard', () => {
+  it('shows at its first bytes, then once in 100 ms, and not while it is silent', async () => {
+    const { world, a, b } = await connected()
+    const lane = a.session.openLane('messages', 'x', 'y')
+    world.scheduler.runFor(1_000)
+    await settle()
+    world.scheduler.runFor(100)
+    b.heard.length = 0
+    for (let count = 0; count < 50; count++) {
+      write(a.session, lane, 'word')
+      await settle()
+    }
+    expect(b.heard).toEqual(['a'])
+    for (let count = 0; count < 5; count++) {
+      world.scheduler.runFor(100)
+      write(a.session, lane, 'word')
+      await settle()
+    }
+    expect(b.heard).toEqual(Array(6).fill('a'))
+    world.scheduler.runFor(60_000)
+    await settle()
+    expect(b.heard).toHaveLength(6)
+  })
+})
