@@ -1,5 +1,6 @@
 import {
   type BootId,
+  type LogFields,
   type NodosumError,
   newBootId,
   parseClusterName,
@@ -11,6 +12,7 @@ import { type SimulatedScheduler, simulatedScheduler } from '@nodosum/testkit'
 import { vi } from 'vitest'
 import {
   type IncomingLane,
+  type OutgoingLane,
   type Session,
   SessionTable,
   type StreamsOptions,
@@ -25,7 +27,30 @@ const random = seededRandom('boots')
 export interface HeardLane {
   readonly lane: IncomingLane
   readonly bodies: string[]
+  /** Its sender has closed it. */
+  ended: boolean
   closed: boolean
+}
+
+/** A lane as a layer above opens it, and why it was closed. */
+export interface OwnedLane {
+  readonly lane: OutgoingLane
+  readonly closings: { readonly code: string | null; readonly isUntouched: boolean }[]
+  isIdle: boolean
+}
+
+export function openOwned(session: Session, name: string, application = 'x'): OwnedLane {
+  const lane = session.openLane('messages', application, name)
+  const owned: OwnedLane = { lane, closings: [], isIdle: true }
+  lane.owner = {
+    get isIdle() {
+      return owned.isIdle
+    },
+    closed: (refusal, isUntouched) => {
+      owned.closings.push({ code: refusal?.code ?? null, isUntouched })
+    },
+  }
+  return owned
 }
 
 /** A node with nothing but sessions; it keeps what it hears. */
@@ -39,6 +64,7 @@ export class TestNode {
   readonly endings: NodosumError[] = []
   /** Ranges of frames that the endings reported as unknown. */
   readonly unknown: UnknownOutcome[] = []
+  readonly logged: LogFields[] = []
   /** What the next dial does instead. */
   dialFails: Error | null = null
   dials = 0
@@ -62,7 +88,7 @@ export class TestNode {
       },
       scheduler: world.scheduler,
       random: random.stream(`${id} ${this.bootId}`),
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (fields) => void this.logged.push(fields) },
       options: streamsOptions.parse(options.streams ?? {}),
     })
     this.table.onSession = (session) => this.#adopt(session)
@@ -102,11 +128,14 @@ export class TestNode {
       },
       lane: (lane) => {
         if (!this.takesLanes) return
-        const heard: HeardLane = { lane, bodies: [], closed: false }
+        const heard: HeardLane = { lane, bodies: [], ended: false, closed: false }
         this.lanes.push(heard)
         lane.receiver = {
           frame: (type, sequence, bytes, start, end) => {
             heard.bodies.push(`${type}/${sequence} ${textOf(bytes, start, end)}`)
+          },
+          ended: () => {
+            heard.ended = true
           },
           closed: () => {
             heard.closed = true

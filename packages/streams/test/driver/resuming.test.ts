@@ -102,7 +102,7 @@ describe('a session that loses its connection', () => {
   })
 
   it('ends when no connection comes up in time, and says what is unknown', async () => {
-    const options = { streams: { detachedMaxMs: 6_000, retentionMs: 2_000 } }
+    const options = { streams: { detachedMaxMs: 6_000, retentionMs: 2_000, leakAfterMs: 90_000 } }
     for (const hasFailed of [false, true]) {
       const { world, a, b } = await connected(options)
       const lane = a.session.openLane('messages', 'x', 'y')
