@@ -9,7 +9,7 @@ import {
   silentLogger,
 } from '@nodosum/kernel'
 import { type SimulatedScheduler, simulatedScheduler } from '@nodosum/testkit'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import {
   type IncomingLane,
   type OutgoingLane,
@@ -205,6 +205,26 @@ export async function until(condition: () => boolean): Promise<void> {
 /** Lets everything happen that needs no time to pass. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Lets time pass until something holds. */
+export async function untilLater(
+  { scheduler }: TestWorld,
+  condition: () => boolean,
+): Promise<void> {
+  for (let step = 0; step < 2_000 && !condition(); step++) {
+    scheduler.runFor(5)
+    await settle()
+  }
+  expect(condition()).toBe(true)
+}
+
+/** Lets time pass, with turns of the event loop in between. */
+export async function pass({ scheduler }: TestWorld, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    scheduler.runFor(50)
+    await settle()
+  }
 }
 
 /** Two nodes with a session. */

@@ -25,7 +25,7 @@ export class StreamTimes {
   readonly openedMs: number
   /** Since when it is in its state. */
   sinceMs: number
-  /** When the last message was seen, or something was seen to wait. */
+  /** When the last message was seen. */
   lastUsedMs: number
   #messages = 0
 
@@ -38,12 +38,13 @@ export class StreamTimes {
   /** @param idleAfterMs without a message for so long it counts as idle */
   look(nowMs: number, { isOpen, messages, isQuiet }: StreamSight, idleAfterMs: number): void {
     if (this.state === 'closing' || this.state === 'closed') return
-    if (messages !== this.#messages || !isQuiet) {
+    if (messages !== this.#messages) {
       this.#messages = messages
       this.lastUsedMs = nowMs
     }
     if (!isOpen) return
-    this.enter(nowMs, nowMs - this.lastUsedMs >= idleAfterMs ? 'idle' : 'active')
+    const isIdle = isQuiet && nowMs - this.lastUsedMs >= idleAfterMs
+    this.enter(nowMs, isIdle ? 'idle' : 'active')
   }
 
   enter(nowMs: number, state: StreamState): void {

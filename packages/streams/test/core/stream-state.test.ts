@@ -19,10 +19,10 @@ describe('the state of a stream', () => {
     look(1_090, {})
     look(1_110, {})
     look(1_500, {})
-    look(1_600, { messages: 2 })
-    look(1_650, { messages: 2, isQuiet: false })
-    look(1_749, { messages: 2 })
-    look(1_750, { messages: 2 })
+    look(1_600, { messages: 2, isQuiet: false })
+    look(1_699, { messages: 2 })
+    look(1_710, { messages: 2, isQuiet: false })
+    look(1_720, { messages: 2 })
     expect(seen).toEqual([
       ['opening', 1_000, 1_010],
       ['active', 1_020, 1_010],
@@ -30,9 +30,9 @@ describe('the state of a stream', () => {
       ['idle', 1_110, 1_010],
       ['idle', 1_110, 1_010],
       ['active', 1_600, 1_600],
-      ['active', 1_600, 1_650],
-      ['active', 1_600, 1_650],
-      ['idle', 1_750, 1_650],
+      ['active', 1_600, 1_600],
+      ['active', 1_600, 1_600],
+      ['idle', 1_720, 1_600],
     ])
     times.enter(1_800, 'closing')
     look(1_900, { messages: 3 })

@@ -1,25 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import {
-  connected,
-  type OwnedLane,
-  openOwned,
-  settle,
-  type TestNode,
-  type TestWorld,
-  until,
-  write,
-} from '../nodes.ts'
+import { connected, type OwnedLane, openOwned, type TestNode, write, pass, untilLater } from '../nodes.ts'
 
 const laneIdleMs = 1_000
 const options = { streams: { laneIdleMs, leakAfterMs: 60_000, acknowledgeWithinMs: 1 } }
-
-/** Lets time pass in steps, with turns of the event loop in between. */
-async function pass(world: TestWorld, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 50) {
-    world.scheduler.runFor(50)
-    await settle()
-  }
-}
 
 const heard = (node: TestNode): string[] => node.lanes.flatMap(({ bodies }) => bodies)
 
@@ -132,7 +115,7 @@ describe('an idle lane', () => {
     expect(opened[0]?.lane.closed).toBe(true)
     a.connection.cut()
     send('two')
-    await until(() => a.session.carriage !== null || (world.scheduler.runFor(10), false))
+    await untilLater(world, () => a.session.carriage !== null)
     expect(a.session.carriage).not.toBe(before)
     await pass(world, 500)
     expect(heard(b).map((text) => text.slice(6))).toEqual(['one', 'two'])
@@ -219,7 +202,7 @@ describe('a snapshot', () => {
     world.wire.windowBytes = 1
     await new Promise((resolve) => setImmediate(resolve))
     a.connection.cut()
-    await until(() => a.session.carriage !== null || (world.scheduler.runFor(10), false))
+    await untilLater(world, () => a.session.carriage !== null)
     await pass(world, 200)
     expect(heard(b)).toHaveLength(2)
     const [snapshot] = a.session.snapshot(10).lanes

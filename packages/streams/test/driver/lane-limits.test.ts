@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connected, openOwned, settle, TestWorld, until, write } from '../nodes.ts'
+import { connected, openOwned, settle, TestWorld, until, write, untilLater } from '../nodes.ts'
 
 describe('the limit of lanes of one application', () => {
   it('refuses one more where it is opened, and other applications go on', async () => {
@@ -47,7 +47,7 @@ describe('the limit of lanes of one application', () => {
       state: 'closed',
       refusedWith: code,
     })
-    await until(() => a.session.bufferedBytes === 0 || (world.scheduler.runFor(30), false))
+    await untilLater(world, () => a.session.bufferedBytes === 0)
   })
 
   it('is told once, also when the connection breaks before it has come', async () => {
@@ -64,9 +64,9 @@ describe('the limit of lanes of one application', () => {
     for (let round = 0; round < 3; round++) {
       await until(() => b.session.snapshot(0).lanesRefused === 1)
       a.connection.cut()
-      await until(() => a.session.carriage !== null || (world.scheduler.runFor(10), false))
+      await untilLater(world, () => a.session.carriage !== null)
     }
-    await until(() => refused.closings.length === 1 || (world.scheduler.runFor(10), false))
+    await untilLater(world, () => refused.closings.length === 1)
     expect(refused.closings).toEqual([{ code: 'ERR_NODOSUM_LIMIT_STREAMS', isUntouched: true }])
     expect(b.session.snapshot(0).lanesRefused).toBe(1)
     expect(b.lanes.map(({ bodies }) => bodies)).toEqual([['144/2 one']])

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { connected, openOwned, settle, type TestWorld, write } from '../nodes.ts'
+import { connected, openOwned, settle, write, pass } from '../nodes.ts'
 
 const options = { streams: { laneIdleMs: 60_000, leakAfterMs: 1_000, acknowledgeWithinMs: 1 } }
-
-async function pass(world: TestWorld, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 50) {
-    world.scheduler.runFor(50)
-    await settle()
-  }
-}
 
 describe('what nobody uses any more', () => {
   it('is left alone as long as it has an owner', async () => {

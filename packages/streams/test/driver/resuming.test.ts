@@ -1,16 +1,7 @@
 import { NodosumError, parseNodeId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { byteByByte } from '../fake-connections.ts'
-import { connected, settle, type TestNode, type TestWorld, until, write } from '../nodes.ts'
-
-/** Lets time pass until something holds. */
-async function untilLater({ scheduler }: TestWorld, condition: () => boolean): Promise<void> {
-  for (let step = 0; step < 2_000 && !condition(); step++) {
-    scheduler.runFor(5)
-    await settle()
-  }
-  expect(condition()).toBe(true)
-}
+import { connected, settle, type TestNode, type TestWorld, until, write, untilLater } from '../nodes.ts'
 
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `144/${from + index + 1} ${from + index}`)
