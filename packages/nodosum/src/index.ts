@@ -19,6 +19,7 @@ export type {
   Payload,
   RequestOptions,
   SendOptions,
+  Streams,
   Target,
   TargetRule,
   Undelivered,

@@ -16,6 +16,7 @@ import type {
   MemberChange,
   Metrics,
   Node,
+  Streams,
   Undelivered,
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
@@ -97,6 +98,11 @@ export class RunningNode implements Node {
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
     return { applications, members, sessions: this.#sessionCount(), gossip, connections }
+  }
+
+  streams(): Streams {
+    const { sessions } = this.#layers
+    return { sessions: sessions.snapshots(), reaped: sessions.reaped }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void
