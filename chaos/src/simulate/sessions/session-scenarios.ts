@@ -99,7 +99,7 @@ const allScenarios: readonly SessionScenario[] = [
       'idle',
       'lanes are idle, close and open again, while connections break and are replaced',
       { breaksEveryMs: 600, replacesEveryMs: 200, pausesEveryMs: 1_000, unkindPaths: true },
-      { laneIdleMs: 60 },
+      { laneIdleMs: 60, lanesPerApplicationMax: 3 },
     ),
     trafficMs: 12_000,
     pauseMaxMs: 250,

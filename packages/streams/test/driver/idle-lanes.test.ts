@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { connected, type OwnedLane, openOwned, type TestNode, write, pass, untilLater } from '../nodes.ts'
+import {
+  connected,
+  type OwnedLane,
+  openOwned,
+  pass,
+  type TestNode,
+  untilLater,
+  write,
+} from '../nodes.ts'
 
 const laneIdleMs = 1_000
 const options = { streams: { laneIdleMs, leakAfterMs: 60_000, acknowledgeWithinMs: 1 } }

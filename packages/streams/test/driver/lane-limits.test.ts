@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connected, openOwned, settle, TestWorld, until, write, untilLater } from '../nodes.ts'
+import { connected, openOwned, settle, TestWorld, until, untilLater, write } from '../nodes.ts'
 
 describe('the limit of lanes of one application', () => {
   it('refuses one more where it is opened, and other applications go on', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connected, openOwned, settle, write, pass } from '../nodes.ts'
+import { connected, openOwned, pass, settle, write } from '../nodes.ts'
 
 const options = { streams: { laneIdleMs: 60_000, leakAfterMs: 1_000, acknowledgeWithinMs: 1 } }
 

@@ -1,7 +1,15 @@
 import { NodosumError, parseNodeId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { byteByByte } from '../fake-connections.ts'
-import { connected, settle, type TestNode, type TestWorld, until, write, untilLater } from '../nodes.ts'
+import {
+  connected,
+  settle,
+  type TestNode,
+  type TestWorld,
+  until,
+  untilLater,
+  write,
+} from '../nodes.ts'
 
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `144/${from + index + 1} ${from + index}`)
