@@ -1,8 +1,21 @@
 import type { ApplicationId, BootId, NodeId, NodosumError } from '@nodosum/kernel'
 
+/** Why a peer does not take a lane. */
+export interface LaneRefusal {
+  readonly code: string
+  readonly message: string
+}
+
 /** The sending end of a lane; `frame` returns where in `buffer` the body goes. */
 export interface OutgoingLane {
+  /** Its number; never used again in its session. */
   readonly stream: number
+  /** Who sends on it; a lane whose owner is idle may be closed, and another one opened. */
+  owner: {
+    readonly isIdle: boolean
+    /** @param refusal null: it was idle @param isUntouched nothing of it was handed on */
+    closed(refusal: LaneRefusal | null, isUntouched: boolean): void
+  } | null
   readonly closed: boolean
   readonly buffer: Uint8Array
   readonly sequence: number
@@ -19,8 +32,13 @@ export interface IncomingLane {
   readonly name: string
   receiver: {
     frame(type: number, sequence: number, bytes: Uint8Array, start: number, end: number): void
+    /** Its sender has closed it, after all that it sent. */
+    ended?(): void
+    /** The session is over. */
     closed(): void
   } | null
+  /** Why it is refused, when its receiver stays null. */
+  refusal: LaneRefusal | null
   pause(): void
   resume(): void
 }

@@ -18,9 +18,12 @@ export interface FakeWire {
 class FakeOutgoingLane implements OutgoingLane {
   readonly stream: number
   onRoom: (() => void) | null = null
+  owner: OutgoingLane['owner'] = null
   closed = false
   buffer: Uint8Array = new Uint8Array(0)
   sequence: number
+  application = ''
+  name = ''
   readonly #session: FakeSession
   readonly #deliver: (frame: Frame) => void
   #waiting: Frame[] = []
@@ -67,6 +70,7 @@ class FakeIncomingLane implements IncomingLane {
   readonly application: string
   readonly name: string
   receiver: IncomingLane['receiver'] = null
+  refusal: IncomingLane['refusal'] = null
   isPaused = false
   #held: Frame[] = []
 
@@ -135,8 +139,33 @@ export class FakeSession implements Session {
       }
       if (this.other !== null) far.take(frame)
     })
+    lane.application = application
+    lane.name = name
     this.#outgoing.push(lane)
     return lane
+  }
+
+  /** Closes lanes that nobody uses, as the sessions of streams do; returns how many. */
+  closeIdle(): number {
+    const idle = this.#outgoing.filter(({ closed, owner }) => !closed && owner?.isIdle === true)
+    for (const lane of idle) {
+      lane.closed = true
+      lane.owner?.closed(null, false)
+      this.other?.incoming.find(({ stream }) => stream === lane.stream)?.receiver?.ended?.()
+    }
+    return idle.length
+  }
+
+  /** The peer does not take a lane of this end. */
+  refuseLane(application: string, name: string): void {
+    const lane = this.#outgoing.find(
+      (each) => !each.closed && each.application === application && each.name === name,
+    )
+    if (lane === undefined) throw new Error(`no lane ${name} of ${application}`)
+    lane.closed = true
+    lane.onRoom = null
+    const refusal = { code: 'ERR_NODOSUM_LIMIT_STREAMS', message: 'too many lanes' }
+    lane.owner?.closed(refusal, true)
   }
 
   controlFrame(type: number, bodyLength: number): number {

@@ -1,5 +1,6 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { MembershipCounters } from '@nodosum/membership'
+import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions } from './node-options.ts'
@@ -163,6 +164,11 @@ export interface Node {
   members(): readonly Member[]
   health(): Health
   metrics(): Metrics
+  /**
+   * Every session with its lanes, as they stand now: states, times, counters, bytes that wait. At
+   * most 1,000 lanes in all. Costs a look at each lane, so call it when somebody wants to see it.
+   */
+  streams(): Streams
   /** Both return a function that takes the listener off again. */
   on(event: 'member', listener: (change: MemberChange) => void): () => void
   on(event: 'undelivered', listener: (message: Undelivered) => void): () => void
@@ -243,6 +249,13 @@ export interface GossipMetrics {
 export interface MembershipMetrics extends MembershipCounters {
   /** How much this node doubts itself: 0 is healthy, 7 the worst. */
   readonly localHealth: number
+}
+
+/** What `node.streams()` shows. */
+export interface Streams {
+  readonly sessions: readonly SessionSnapshot[]
+  /** Lanes, byte streams and sessions that nobody used any more: found, logged and closed. */
+  readonly reaped: ReaperCounters
 }
 
 export interface Metrics {

@@ -20,6 +20,7 @@ export type {
   Payload,
   RequestOptions,
   SendOptions,
+  Streams,
   Target,
   TargetRule,
   Undelivered,

@@ -1,6 +1,7 @@
 /**
  * Nodes talk to each other about the cluster itself over the same sessions as modules do, as
- * applications whose names are kept for that. They show nowhere, and nobody else may use them.
+ * applications whose names are kept for that. Only `node.streams()` shows their lanes, and nobody else
+ * may use them.
  */
 const prefix = 'nodosum.'
 

@@ -16,6 +16,7 @@ import type {
   MemberChange,
   Metrics,
   Node,
+  Streams,
   Undelivered,
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
@@ -100,6 +101,11 @@ export class RunningNode implements Node {
     const { counters, localHealth } = this.#layers.membership
     const membership = { ...counters, localHealth }
     return { applications, members, sessions: this.#sessionCount(), gossip, membership, connections }
+  }
+
+  streams(): Streams {
+    const { sessions } = this.#layers
+    return { sessions: sessions.snapshots(), reaped: sessions.reaped }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void

@@ -5,9 +5,21 @@ import { simulatedPair } from './simulated-pair.ts'
 const seeds = 40
 const breaksPerRun = 8
 
+interface Pace {
+  /** Longest pause of a sender. */
+  readonly pauseMaxMs: number
+  readonly laneIdleMs: number
+}
+
 /** Both ends send while the path breaks under their connections again and again. */
-async function run(seed: string): Promise<number> {
-  const { scheduler, random, mesh, nodes } = simulatedPair(seed, { isUnkind: true })
+async function run(
+  seed: string,
+  { pauseMaxMs, laneIdleMs }: Pace,
+): Promise<{ delivered: number; lanesClosed: number }> {
+  const { scheduler, random, mesh, nodes } = simulatedPair(seed, {
+    isUnkind: true,
+    streams: { laneIdleMs },
+  })
   const sleep = (ms: number): Promise<void> =>
     new Promise((resolve) => void scheduler.after(ms, resolve))
   const handled = nodes.map((): number[] => [])
@@ -25,7 +37,7 @@ async function run(seed: string): Promise<number> {
     for (; !isOver(); sent++) {
       const confirm = random.pick(['accepted', 'received', 'handled'] as const) ?? 'accepted'
       settled.push(Promise.resolve(work?.send(to, sent, { confirm })).catch(() => undefined))
-      await sleep(random.integer(0, 60))
+      await sleep(random.integer(0, pauseMaxMs))
     }
     return sent
   }
@@ -45,7 +57,9 @@ async function run(seed: string): Promise<number> {
   await settle(scheduler, story())
   expect(mesh.counters.broken, `seed ${seed}: breaks`).toBeGreaterThan(0)
   let delivered = 0
+  let lanesClosed = 0
   for (const [index, node] of nodes.entries()) {
+    for (const { lanesClosedIdle } of node.sessions.snapshots(0)) lanesClosed += lanesClosedIdle
     const books = node.messaging.snapshot().work
     if (books === undefined) throw new Error('there is no application work')
     const ended = books.delivered + books.rejected + books.expired + books.unknown
@@ -54,6 +68,8 @@ async function run(seed: string): Promise<number> {
       0,
     ])
     const numbers = handled[1 - index] as number[]
+    const inOrder = numbers.toSorted((one, other) => one - other)
+    expect(numbers, `seed ${seed}: order of ${node.id}`).toEqual(inOrder)
     expect(new Set(numbers).size, `seed ${seed}: handled once`).toBe(numbers.length)
     // The session goes on: what a connection took with it is sent again over the next one.
     expect([books.delivered, books.unknown], `seed ${seed}: outcomes of ${node.id}`).toEqual([
@@ -62,13 +78,27 @@ async function run(seed: string): Promise<number> {
     ])
     delivered += books.delivered
   }
-  return delivered
+  return { delivered, lanesClosed }
 }
 
 describe('messages over connections that break', () => {
   it('each end once, and the books balance, whatever the order of events', async () => {
     let delivered = 0
-    for (let number = 0; number < seeds; number++) delivered += await run(`break-${number}`)
+    for (let number = 0; number < seeds; number++) {
+      delivered += (await run(`break-${number}`, { pauseMaxMs: 60, laneIdleMs: 60_000 })).delivered
+    }
     expect(delivered).toBeGreaterThan(seeds * 100)
+  }, 120_000)
+
+  it('end just so while their lanes close when idle and open again', async () => {
+    let delivered = 0
+    let lanesClosed = 0
+    for (let number = 0; number < seeds; number++) {
+      const ran = await run(`idle-${number}`, { pauseMaxMs: 200, laneIdleMs: 20 })
+      delivered += ran.delivered
+      lanesClosed += ran.lanesClosed
+    }
+    expect(delivered).toBeGreaterThan(seeds * 50)
+    expect(lanesClosed).toBeGreaterThan(seeds * 10)
   }, 120_000)
 })

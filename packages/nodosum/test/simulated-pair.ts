@@ -28,6 +28,7 @@ export class SimulatedNode {
   readonly id: NodeId
   readonly pool: ConnectionPool
   readonly messaging: MessagingService
+  readonly sessions: SessionTable
 
   constructor(
     id: string,
@@ -62,6 +63,7 @@ export class SimulatedNode {
       dial: (peer, { signal }) => this.pool.dial(peer, { signal }),
       options: streamsOptions.parse(options.streams),
     })
+    this.sessions = sessions
     const directory: Directory = {
       self: this.id,
       candidates: () => ids,

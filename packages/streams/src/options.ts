@@ -9,6 +9,9 @@ export interface StreamsOptions {
   readonly laneWindowBytes: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
+  readonly lanesPerApplicationMax: number
+  readonly laneIdleMs: number
+  readonly leakAfterMs: number
   readonly sessionsMax: number
   readonly helloTimeoutMs: number
   readonly acknowledgeWithinMs: number
@@ -56,6 +59,27 @@ export const streamsOptions: OptionTable<StreamsOptions> = defineOptions({
       min: 2,
       max: 1_000,
       description: 'Lanes in each direction. One more is refused with LIMIT_STREAMS.',
+    }),
+    lanesPerApplicationMax: integer({
+      default: 128,
+      min: 1,
+      max: 1_000,
+      description:
+        'Lanes of one application in each direction of a session, requests included. One more is refused with LIMIT_STREAMS; a peer that opens more loses those and nothing else.',
+    }),
+    laneIdleMs: duration({
+      default: 60_000,
+      min: 10,
+      max: 86_400_000,
+      description:
+        'A lane on which nothing was sent for so long, and about which nothing is under way, is closed; the next message opens another one. Looked at four times in that time.',
+    }),
+    leakAfterMs: duration({
+      default: 30_000,
+      min: 10,
+      max: 86_400_000,
+      description:
+        'How long what nobody uses may stay before it is counted, logged and closed: a lane without an owner, a byte stream on which no lane begins, a session that nobody handles.',
     }),
     sessionsMax: integer({
       default: 1_024,
@@ -117,6 +141,9 @@ export function sessionLimits(options: StreamsOptions): SessionLimits {
     laneWindowBytes: options.laneWindowBytes,
     controlBufferBytesMax: options.controlBufferBytesMax,
     lanesPerSessionMax: options.lanesPerSessionMax,
+    lanesPerApplicationMax: options.lanesPerApplicationMax,
+    laneIdleMs: options.laneIdleMs,
+    leakAfterMs: options.leakAfterMs,
     acknowledgeBytes: Math.min(acknowledgeBytes, options.laneWindowBytes / 2),
     acknowledgeWithinMs: options.acknowledgeWithinMs,
     retention: { afterFailureMs: options.retentionMs, mostMs: options.detachedMaxMs },

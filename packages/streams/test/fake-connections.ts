@@ -29,6 +29,8 @@ class FakeStream implements ByteStream {
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #isPaused = false
+  /** This end has ended its direction. */
+  hasEnded = false
   #isEnded = false
   #isStarved = false
   #isScheduled = false
@@ -71,8 +73,13 @@ class FakeStream implements ByteStream {
     this.#schedule()
   }
 
+  get isDead(): boolean {
+    return this.other === null
+  }
+
   end(): void {
     if (this.other === null) return
+    this.hasEnded = true
     this.other.#isEnded = true
     this.other.#schedule()
   }

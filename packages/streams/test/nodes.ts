@@ -1,5 +1,6 @@
 import {
   type BootId,
+  type LogFields,
   type NodosumError,
   newBootId,
   parseClusterName,
@@ -8,9 +9,10 @@ import {
   silentLogger,
 } from '@nodosum/kernel'
 import { type SimulatedScheduler, simulatedScheduler } from '@nodosum/testkit'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import {
   type IncomingLane,
+  type OutgoingLane,
   type Session,
   SessionTable,
   type StreamsOptions,
@@ -25,7 +27,30 @@ const random = seededRandom('boots')
 export interface HeardLane {
   readonly lane: IncomingLane
   readonly bodies: string[]
+  /** Its sender has closed it. */
+  ended: boolean
   closed: boolean
+}
+
+/** A lane as a layer above opens it, and why it was closed. */
+export interface OwnedLane {
+  readonly lane: OutgoingLane
+  readonly closings: { readonly code: string | null; readonly isUntouched: boolean }[]
+  isIdle: boolean
+}
+
+export function openOwned(session: Session, name: string, application = 'x'): OwnedLane {
+  const lane = session.openLane('messages', application, name)
+  const owned: OwnedLane = { lane, closings: [], isIdle: true }
+  lane.owner = {
+    get isIdle() {
+      return owned.isIdle
+    },
+    closed: (refusal, isUntouched) => {
+      owned.closings.push({ code: refusal?.code ?? null, isUntouched })
+    },
+  }
+  return owned
 }
 
 /** A node with nothing but sessions; it keeps what it hears. */
@@ -43,6 +68,7 @@ export class TestNode {
   refused: { readonly peer: string; readonly error: NodosumError } | null = null
   /** Ranges of frames that the endings reported as unknown. */
   readonly unknown: UnknownOutcome[] = []
+  readonly logged: LogFields[] = []
   /** What the next dial does instead. */
   dialFails: Error | null = null
   dials = 0
@@ -67,7 +93,7 @@ export class TestNode {
       refuses: (peer) => (this.refused?.peer === peer ? this.refused.error : null),
       scheduler: world.scheduler,
       random: random.stream(`${id} ${this.bootId}`),
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (fields) => void this.logged.push(fields) },
       options: streamsOptions.parse(options.streams ?? {}),
     })
     this.table.onSession = (session) => this.#adopt(session)
@@ -108,11 +134,14 @@ export class TestNode {
       },
       lane: (lane) => {
         if (!this.takesLanes) return
-        const heard: HeardLane = { lane, bodies: [], closed: false }
+        const heard: HeardLane = { lane, bodies: [], ended: false, closed: false }
         this.lanes.push(heard)
         lane.receiver = {
           frame: (type, sequence, bytes, start, end) => {
             heard.bodies.push(`${type}/${sequence} ${textOf(bytes, start, end)}`)
+          },
+          ended: () => {
+            heard.ended = true
           },
           closed: () => {
             heard.closed = true
@@ -182,6 +211,26 @@ export async function until(condition: () => boolean): Promise<void> {
 /** Lets everything happen that needs no time to pass. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Lets time pass until something holds. */
+export async function untilLater(
+  { scheduler }: TestWorld,
+  condition: () => boolean,
+): Promise<void> {
+  for (let step = 0; step < 2_000 && !condition(); step++) {
+    scheduler.runFor(5)
+    await settle()
+  }
+  expect(condition()).toBe(true)
+}
+
+/** Lets time pass, with turns of the event loop in between. */
+export async function pass({ scheduler }: TestWorld, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    scheduler.runFor(50)
+    await settle()
+  }
 }
 
 /** Two nodes with a session. */

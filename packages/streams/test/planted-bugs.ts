@@ -68,4 +68,23 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('waits-for-ever', 'A session is kept whatever membership says.', {
     endsAt: () => null,
   }),
+  bug('closes-what-waits', 'A lane is closed although not everything on it is acknowledged.', {
+    mayClose: ({ unusedMs, isInUse }) => unusedMs >= 10 && !isInUse,
+  }),
+  bug('closes-unread', 'Lanes are closed, at both ends, with messages that have not come.', {
+    mayClose: ({ unusedMs, isInUse }) => unusedMs >= 10 && !isInUse,
+    isWhole: () => true,
+  }),
+  bug('closes-lanes-in-use', 'A lane is closed although its owner waits for something.', {
+    mayClose: ({ keptBytes, unusedMs, idleMs }) => keptBytes === 0 && unusedMs >= idleMs,
+  }),
+  bug('never-closes', 'A lane that nobody uses stays for ever.', {
+    mayClose: () => false,
+  }),
+  bug('uses-numbers-again', 'A lane gets the number of one that was closed.', {
+    laneNumber: (last) => (last % 3) + 1,
+  }),
+  bug('closes-for-ever', 'A lane stays half closed although its peer knows.', {
+    knowsOfClose: () => false,
+  }),
 ]

@@ -22,6 +22,8 @@ export interface SessionResult {
   readonly virtualMs: number
   readonly received: number
   readonly unknown: number
+  /** Lanes that were closed because nothing was sent on them, while messages came. */
+  readonly closedLanes: number
   /** How often each kind of fault has happened. */
   readonly faults: Readonly<Record<string, number>>
 }
@@ -58,6 +60,7 @@ export async function runSessions(
     virtualMs: scheduler.nowMs(),
     received: checks.received,
     unknown: checks.unknown,
+    closedLanes: checks.closedLanes,
     faults,
   }
 }
@@ -170,7 +173,7 @@ class SessionRun {
       // Bursts and silences, so that frames wait as well as buffers run full.
       const burst = random.integer(0, 5) === 0 ? random.integer(50, 300) : random.integer(0, 8)
       this.#nodes.get(from)?.send(to, burst)
-      this.scheduler.after(random.integer(1, 60), tick)
+      this.scheduler.after(random.integer(1, this.#scenario.pauseMaxMs), tick)
     }
     tick()
   }

@@ -21,6 +21,12 @@ const hunts: Readonly<Record<string, readonly [scenario: string, seed: number]>>
   'keeps-the-first': ['sessions-replacements', 1],
   'ends-on-hearsay': ['sessions-rumours', 1],
   'waits-for-ever': ['sessions-death', 1],
+  'closes-what-waits': ['sessions-idle', 1],
+  'closes-unread': ['sessions-idle', 1],
+  'closes-lanes-in-use': ['sessions-idle', 1],
+  'never-closes': ['sessions-idle', 1],
+  'uses-numbers-again': ['sessions-idle', 1],
+  'closes-for-ever': ['sessions-idle', 1],
 }
 
 /** What came of a hunt. */

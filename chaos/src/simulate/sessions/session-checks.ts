@@ -49,6 +49,7 @@ export class SessionChecks {
   readonly violations: SessionViolation[] = []
   received = 0
   unknown = 0
+  closedLanes = 0
   /** How often a session went on over a connection that was dialed to replace another. */
   replaced = 0
   readonly #nowMs: () => number

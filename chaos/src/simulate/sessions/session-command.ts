@@ -30,12 +30,13 @@ export async function simulateSessions(
 ): Promise<number> {
   const { scenario, seeds, json } = command
   const failed: SessionResult[] = []
-  const total = { received: 0, unknown: 0, faults: 0 }
+  const total = { received: 0, unknown: 0, closedLanes: 0, faults: 0 }
   for (let seed = seeds.first; seed <= seeds.last; seed++) {
     const result = await runSessions(scenario, seed)
     if (seeds.first === seeds.last) say(json ? JSON.stringify(result) : resultText(result))
     total.received += result.received
     total.unknown += result.unknown
+    total.closedLanes += result.closedLanes
     for (const count of Object.values(result.faults)) total.faults += count
     if (result.outcome === 'ok') continue
     failed.push(result)
@@ -44,10 +45,11 @@ export async function simulateSessions(
   if (seeds.first !== seeds.last) {
     const runs = seeds.last - seeds.first + 1
     const failedSeeds = failed.map(({ seed }) => seed)
-    const { received, unknown, faults } = total
+    const { received, unknown, closedLanes, faults } = total
     const summary = { scenario: scenario.name, seeds, runs, failed: failed.length, failedSeeds }
     const which = failed.length === 0 ? '' : `: seeds ${failedSeeds.join(', ')}`
-    const counts = `${received} messages came out, ${unknown} ended as unknown, ${faults} faults`
+    const what = `${received} messages came out, ${unknown} ended as unknown`
+    const counts = `${what}, ${closedLanes} idle lanes closed, ${faults} faults`
     say(
       json
         ? JSON.stringify({ ...summary, ...total })
@@ -72,10 +74,10 @@ export async function huntInSessions(isBrief: boolean, say: Say | null): Promise
 }
 
 function resultText({ scenario, seed, outcome, violations, ...rest }: SessionResult): string {
-  const { virtualMs, received, unknown, faults } = rest
+  const { virtualMs, received, unknown, closedLanes, faults } = rest
   return [
     `${scenario}, seed ${seed}: ${outcome} after ${(virtualMs / 1_000).toFixed(1)} s simulated`,
-    `  ${received} messages came out, ${unknown} ended as unknown; faults ${JSON.stringify(faults)}`,
+    `  ${received} messages came out, ${unknown} ended as unknown; ${closedLanes} idle lanes closed; faults ${JSON.stringify(faults)}`,
     ...violations
       .slice(0, 5)
       .map(({ atMs, invariant, detail }) => `  at ${Math.round(atMs)} ms: ${invariant}: ${detail}`),

@@ -33,6 +33,8 @@ export interface SessionWorld {
 }
 
 const lanes = ['one', 'two', 'three']
+/** Lanes that close after less are closed when a run is looked at. */
+const settledMs = 10_000
 /** Types of the layer above. */
 const laneType = 0x90
 const controlType = 0x91
@@ -171,7 +173,7 @@ export class SessionNode {
 
   /** At the end of a run. */
   checkSettled(): void {
-    const { checks } = this.#world
+    const { checks, options } = this.#world
     for (const [session, outgoing] of this.#outgoing) {
       for (const name of [...outgoing.keys(), 'control']) {
         checks.settled(this.#stream(session, name))
@@ -183,6 +185,11 @@ export class SessionNode {
       if (session.carriage === null) {
         const detail = `${this.name} has no connection to ${session.peer}`
         checks.violated('a session finds its next connection', detail)
+      }
+      const isIdleLong = options.laneIdleMs < settledMs
+      if (isIdleLong && session.carriage !== null && session.lanes > 0) {
+        const detail = `${this.name} has ${session.lanes} lanes with ${session.peer}`
+        checks.violated('idle lanes are closed', detail)
       }
       this.#checkMemory(session)
     }
@@ -236,10 +243,32 @@ export class SessionNode {
 
   #lane(session: Session, name: string): OutgoingLane {
     const outgoing = this.#outgoing.get(session) as Map<string, OutgoingLane>
-    let lane = outgoing.get(name)
-    if (lane === undefined) {
-      lane = session.openLane('messages', 'app', name)
-      outgoing.set(name, lane)
+    const present = outgoing.get(name)
+    if (present !== undefined && !present.closed) return present
+    const lane = session.openLane('messages', 'app', name)
+    outgoing.set(name, lane)
+    // Now and then something is expected of the peer, as a confirmation is.
+    let isIdle = true
+    const expect = (): void => {
+      isIdle = false
+      this.#world.scheduler.after(this.#random.integer(1, 300), () => {
+        isIdle = true
+      })
+    }
+    if (this.#random.integer(0, 2) === 0) expect()
+    lane.owner = {
+      get isIdle() {
+        return isIdle
+      },
+      closed: (refusal) => {
+        const { checks } = this.#world
+        if (isIdle && refusal === null) checks.closedLanes += this.isQuiet ? 0 : 1
+        else {
+          const what = refusal === null ? 'while its owner waited' : `as ${refusal.code}`
+          const detail = `${this.name}: lane ${lane.stream} ${name} was closed ${what}`
+          checks.violated('a lane is closed when it is idle', detail)
+        }
+      },
     }
     return lane
   }

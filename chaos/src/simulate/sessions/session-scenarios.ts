@@ -26,6 +26,8 @@ export interface SessionScenario {
   readonly nodes: number
   /** How long messages are sent. */
   readonly trafficMs: number
+  /** Longest pause between two bursts of a sender; lanes are idle in the longer ones. */
+  readonly pauseMaxMs: number
   readonly faults: SessionFaults
   readonly options: Partial<StreamsOptions>
 }
@@ -54,6 +56,7 @@ function scenario(
     summary,
     nodes: 2,
     trafficMs: 8_000,
+    pauseMaxMs: 60,
     faults: all,
     options: { ...small, ...options },
   }
@@ -93,6 +96,16 @@ const allScenarios: readonly SessionScenario[] = [
   ),
   {
     ...scenario(
+      'idle',
+      'lanes are idle, close and open again, while connections break and are replaced',
+      { breaksEveryMs: 600, replacesEveryMs: 200, pausesEveryMs: 1_000, unkindPaths: true },
+      { laneIdleMs: 60, lanesPerApplicationMax: 3 },
+    ),
+    trafficMs: 12_000,
+    pauseMaxMs: 250,
+  },
+  {
+    ...scenario(
       'swarm',
       'everything among three nodes, each seed with faults of its own',
       {
@@ -104,9 +117,10 @@ const allScenarios: readonly SessionScenario[] = [
         killsEveryMs: 4_000,
         unkindPaths: true,
       },
-      { retentionMs: 30_000 },
+      { retentionMs: 30_000, laneIdleMs: 50 },
     ),
     nodes: 3,
+    pauseMaxMs: 120,
   },
 ]
 

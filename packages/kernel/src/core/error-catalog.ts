@@ -142,8 +142,8 @@ export const errorCatalog: {
   ),
   ERR_NODOSUM_LIMIT_STREAMS: entry(
     'overload',
-    'A connection has as many streams as it may.',
-    'Use fewer lanes, or raise the limit named in the message.',
+    'A connection, a session or an application has as many streams as it may.',
+    'Use fewer lanes, or raise the limit named in the message, at the node that it names.',
   ),
   ERR_NODOSUM_LIMIT_PENDING: entry(
     'overload',

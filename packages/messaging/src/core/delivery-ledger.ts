@@ -110,13 +110,16 @@ export class LaneLedger {
     return true
   }
 
-  /** The process or the connection died: what is in flight stays unknown. Returns its sequences. */
-  lose(): number[] {
+  /**
+   * The session or the lane is over: what is in flight stays unknown, or was rejected when none of it
+   * reached a handler. Returns its sequences.
+   */
+  lose(as: 'unknown' | 'rejected' = 'unknown'): number[] {
     const lost = [...this.#unhandled].filter((sequence) => sequence <= this.settled)
     for (let each = this.settled + 1; each <= this.accepted; each++) {
       if (!this.#endedAhead.has(each)) lost.push(each)
     }
-    this.#counters.unknown += lost.length
+    this.#counters[as] += lost.length
     this.settled = this.accepted
     this.#endedAhead.clear()
     this.#unhandled.clear()

@@ -1,4 +1,5 @@
 import { type ErrorCode, errorCatalog, isNodosumError, NodosumError } from '@nodosum/kernel'
+import type { LaneRefusal } from '../ports.ts'
 import { envelopeBytesMax, type Failure } from '../wire/message-frames.ts'
 
 /** A refusal by this node, as it travels. */
@@ -42,6 +43,11 @@ export function errorOf(failure: Failure, peer: string): NodosumError {
       remoteCode: failure.remoteCode,
     },
   })
+}
+
+/** What a refused lane means for what was to go over it. */
+export function laneError({ code, message }: LaneRefusal, peer: string): NodosumError {
+  return errorOf({ code, name: '', message, remoteCode: code }, peer)
 }
 
 /** Whether a payload and the headers before it are more than one frame may hold. */

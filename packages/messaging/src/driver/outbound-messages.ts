@@ -1,9 +1,9 @@
 import { BoundedMap, BoundedQueue, type ErrorCode, NodosumError, utf8Encode } from '@nodosum/kernel'
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
 import { type DeliveryCounters, LaneLedger } from '../core/delivery-ledger.ts'
-import type { OutgoingLane, Session } from '../ports.ts'
+import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
 import { encodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
-import { errorOf, isTooLarge, tooLarge } from './failure.ts'
+import { errorOf, isTooLarge, laneError, tooLarge } from './failure.ts'
 
 /** Hears how a message ended whose caller asked for a confirmation. */
 export interface Confirmation {
@@ -17,6 +17,8 @@ export type OnUndelivered = (messageId: string, to: string, code: ErrorCode) => 
 /** The messages of one lane to one process of a peer, over one session. */
 export class OutboundMessages {
   readonly lane: OutgoingLane
+  /** Told when the peer does not take the lane; what waits for it waits in vain. */
+  onRefused: ((error: NodosumError) => void) | null = null
   readonly #session: Session
   readonly #ledger: LaneLedger
   readonly #counters: DeliveryCounters
@@ -153,12 +155,24 @@ export class OutboundMessages {
 
   /** The session is gone. */
   lost(reason: NodosumError): void {
-    const error = new NodosumError(
-      'ERR_NODOSUM_DELIVERY_UNKNOWN',
-      `${this.#session.peer} did not confirm before its session ended: ${reason.message}`,
-      { cause: reason },
-    )
-    for (const sequence of this.#ledger.lose()) {
+    this.#fail(this.#unconfirmed('its session ended', reason), 'unknown')
+  }
+
+  /** The peer does not take the lane, or no longer. */
+  laneRefused(refusal: LaneRefusal, isUntouched: boolean): void {
+    const reason = laneError(refusal, this.#session.peer)
+    if (isUntouched) this.#fail(reason, 'rejected')
+    else this.#fail(this.#unconfirmed('it refused the lane', reason), 'unknown')
+    this.onRefused?.(reason)
+  }
+
+  #unconfirmed(event: string, reason: NodosumError): NodosumError {
+    const message = `${this.#session.peer} did not confirm before ${event}: ${reason.message}`
+    return new NodosumError('ERR_NODOSUM_DELIVERY_UNKNOWN', message, { cause: reason })
+  }
+
+  #fail(error: NodosumError, as: 'unknown' | 'rejected'): void {
+    for (const sequence of this.#ledger.lose(as)) {
       this.#onUndelivered(this.#idPrefix + sequence, this.#session.peer, error.code)
     }
     for (const { sequence, confirmation } of this.#started.clear()) {

@@ -8,9 +8,9 @@ import {
 } from '@nodosum/kernel'
 import { decodePayload, type EncodedPayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
-import type { OutgoingLane, Session } from '../ports.ts'
+import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
 import { envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
-import { errorOf, isTooLarge, tooLarge } from './failure.ts'
+import { errorOf, isTooLarge, laneError, tooLarge } from './failure.ts'
 
 interface Pending {
   readonly resolve: (reply: unknown) => void
@@ -143,19 +143,31 @@ export class OutboundRequests {
 
   /** The session is gone: whether the handlers ran is unknown. */
   lost(reason: NodosumError): void {
+    this.#fail(this.#unanswered('session', reason), 'unknown')
+  }
+
+  /** The peer does not take the lane, or no longer. */
+  laneRefused(refusal: LaneRefusal, isUntouched: boolean): void {
+    const reason = laneError(refusal, this.#session.peer)
+    if (isUntouched) this.#fail(reason, 'rejected')
+    else this.#fail(this.#unanswered('lane', reason), 'unknown')
+  }
+
+  #unanswered(what: string, reason: NodosumError): NodosumError {
+    const { peer } = this.#session
+    const message = `the ${what} to ${peer} ended before the reply: ${reason.message}`
+    const details = { node: peer }
+    return new NodosumError('ERR_NODOSUM_DELIVERY_UNKNOWN', message, { cause: reason, details })
+  }
+
+  #fail(error: NodosumError, as: 'unknown' | 'rejected'): void {
     const all = [...this.#pending.values()]
     this.#pending.clear()
-    this.#counters.unknown += all.length
+    this.#counters[as] += all.length
     for (const pending of all) {
       pending.timer.cancel()
       pending.release?.()
-      pending.reject(
-        new NodosumError(
-          'ERR_NODOSUM_DELIVERY_UNKNOWN',
-          `the session to ${this.#session.peer} ended before the reply: ${reason.message}`,
-          { cause: reason, details: { node: this.#session.peer } },
-        ),
-      )
+      pending.reject(error)
     }
   }
 

@@ -42,8 +42,10 @@ export interface PeerLaneHost {
 const reconnectMs = 100
 
 /**
- * One lane to one node over as many sessions as it takes. Sends that have to wait, for room or
- * for a session, wait here in their order; whatever comes later waits behind them.
+ * One lane to one node over as many sessions as it takes, and over as many lanes of each: an idle one
+ * is closed, when everything sent on it is confirmed, and the next send opens another. Sends that
+ * have to wait, for room or for a session, wait here in their order; whatever comes later waits
+ * behind them.
  */
 export class PeerLane {
   readonly peer: NodeId
@@ -106,7 +108,7 @@ export class PeerLane {
       if (!this.#waiting.offer(waiting)) {
         const message = `${this.#waiting.max} sends to ${this.peer} wait already (waitingSendsMax)`
         waiting.settle(new NodosumError('ERR_NODOSUM_LIMIT_PENDING', message))
-      } else if (this.#out === null) this.#connect()
+      } else if (this.#out === null || this.#out.lane.closed) this.#connect()
     })
   }
 
@@ -193,7 +195,9 @@ export class PeerLane {
   #live(): OutboundMessages | null {
     if (this.#out !== null && !this.#out.lane.closed) return this.#out
     this.#out = this.#host.open(this.peer)
-    if (this.#out !== null) this.#out.lane.onRoom = () => this.#pump()
+    if (this.#out === null) return null
+    this.#out.lane.onRoom = () => this.#pump()
+    this.#out.onRefused = (error) => this.#refuseWaiting(error)
     return this.#out
   }
 
@@ -207,9 +211,8 @@ export class PeerLane {
     if (this.#out === null) this.#connect()
   }
 
-  /** One of the two ends refuses the other: waiting changes nothing. */
-  #refuseWaiting(): void {
-    const error = notConnected(`there is no session to ${this.peer}`, this.#lastError)
+  /** One of the two ends refuses the other, or the lane: waiting changes nothing. */
+  #refuseWaiting(error: NodosumError): void {
     for (const waiting of this.#waiting.clear()) waiting.settle(error)
   }
 
@@ -224,7 +227,9 @@ export class PeerLane {
       },
       (error: unknown) => {
         this.#lastError = isNodosumError(error) ? error : null
-        if (reasonOf(error)?.class === 'security') this.#refuseWaiting()
+        if (reasonOf(error)?.class === 'security') {
+          this.#refuseWaiting(notConnected(`there is no session to ${this.peer}`, this.#lastError))
+        }
         this.#host.scheduler.after(reconnectMs, () => {
           this.#connecting = false
           // Those whose time is over leave; the others try again.

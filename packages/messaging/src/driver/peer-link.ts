@@ -31,6 +31,10 @@ export class PeerLink {
   readonly #requests = new Map<string, OutboundRequests>()
   readonly #outgoing = new Map<number, OutboundMessages | OutboundRequests>()
   readonly #incoming = new Map<number, InboundMessages | InboundRequests>()
+  /** Lanes that their sender has closed and on whose messages handlers run. */
+  readonly #ended = new Set<InboundMessages | InboundRequests>()
+  /** The highest number of a lane that was opened here; what is said of lower ones comes late. */
+  #lastStream = 0
   #dirty: InboundMessages[] = []
 
   constructor(session: Session, scheduler: Scheduler, parts: LinkParts) {
@@ -66,7 +70,8 @@ export class PeerLink {
   get isIdle(): boolean {
     for (const lane of this.#outgoing.values()) if (!lane.isIdle) return false
     for (const lane of this.#incoming.values()) if (!lane.isIdle) return false
-    return true
+    this.#prune()
+    return this.#ended.size === 0
   }
 
   /** @throws `LIMIT_STREAMS`, or what ended the session. */
@@ -81,7 +86,9 @@ export class PeerLink {
       const out = this.session.openLane('messages', application, name)
       lane = this.#parts.messages(this, application, out)
       lanes.set(name, lane)
-      this.#outgoing.set(out.stream, lane)
+      this.#own(out, lane, () => {
+        if (lanes.delete(name) && lanes.size === 0) this.#messages.delete(application)
+      })
     }
     return lane
   }
@@ -93,7 +100,7 @@ export class PeerLink {
       const out = this.session.openLane('requests', application, 'requests')
       lane = this.#parts.requests(this, application, out)
       this.#requests.set(application, lane)
-      this.#outgoing.set(out.stream, lane)
+      this.#own(out, lane, () => this.#requests.delete(application))
     }
     return lane
   }
@@ -115,12 +122,40 @@ export class PeerLink {
     for (const lane of dirty) lane.tellStarted()
   }
 
+  #own(out: OutgoingLane, lane: OutboundMessages | OutboundRequests, forget: () => void): void {
+    this.#outgoing.set(out.stream, lane)
+    this.#lastStream = out.stream
+    out.owner = {
+      get isIdle() {
+        return lane.isIdle
+      },
+      closed: (refusal, isUntouched) => {
+        this.#outgoing.delete(out.stream)
+        forget()
+        if (refusal !== null) lane.laneRefused(refusal, isUntouched)
+      },
+    }
+  }
+
+  #prune(): void {
+    for (const lane of this.#ended) if (lane.isIdle) this.#ended.delete(lane)
+  }
+
   #opened(lane: IncomingLane): void {
+    this.#prune()
     const receiver = this.#parts.inbound(this, lane)
-    if (receiver === null) return this.broken('it opened more lanes than this node remembers')
+    if (receiver === null) {
+      const message = `${lane.application} is no application that this node can remember`
+      lane.refusal = { code: 'ERR_NODOSUM_LIMIT_PENDING', message }
+      return
+    }
     lane.receiver = {
       frame: (type, sequence, bytes, start, end) =>
         receiver.frame(type, sequence, bytes, start, end),
+      ended: () => {
+        this.#incoming.delete(lane.stream)
+        if (!receiver.isIdle) this.#ended.add(receiver)
+      },
       closed: () => {
         this.#incoming.delete(lane.stream)
         receiver.closed()
@@ -140,6 +175,8 @@ export class PeerLink {
       return
     }
     const lane = this.#outgoing.get(stream)
+    // A reply to a request that was given up finds its lane closed, which is all right.
+    if (lane === undefined && stream > 0 && stream <= this.#lastStream) return
     if (lane === undefined) return this.broken(`control frame type ${type} names no lane`)
     if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
     else this.#aboutRequests(lane, type, sequence, reader)
@@ -175,5 +212,7 @@ export class PeerLink {
     for (const lane of all) lane.lost(reason)
     for (const lane of this.#incoming.values()) lane.closed()
     this.#incoming.clear()
+    for (const lane of this.#ended) lane.closed()
+    this.#ended.clear()
   }
 }

@@ -2,6 +2,7 @@ import { connectionFrame, frameType } from '../wire/frame.ts'
 import { encodeProgress } from '../wire/progress.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import type { SessionRules } from './rules.ts'
+import type { SessionLimits } from './session-shapes.ts'
 
 /**
  * When what was handed on is acknowledged: at once after enough bytes or when the sender waits for
@@ -17,10 +18,10 @@ export class Acknowledgements {
   readonly #atOnceBytes: number
   readonly #withinMs: number
 
-  constructor(rules: SessionRules, atOnceBytes: number, withinMs: number) {
+  constructor(rules: SessionRules, limits: SessionLimits) {
     this.#rules = rules
-    this.#atOnceBytes = atOnceBytes
-    this.#withinMs = withinMs
+    this.#atOnceBytes = limits.acknowledgeBytes
+    this.#withinMs = limits.acknowledgeWithinMs
   }
 
   /** Whether the peer knows of everything that it may forget. */

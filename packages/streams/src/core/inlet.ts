@@ -17,6 +17,8 @@ export interface Attached {
 export interface InletHost {
   /** The stream of this number, undefined when the peer has not opened it. */
   incoming(stream: number): ReceiveStream | undefined
+  /** Whether this end has refused the stream of this number, so that what comes of it is dropped. */
+  isRefused(stream: number): boolean
   /** The peer opens a stream; null when it is not taken. */
   opened(open: Open): ReceiveStream | null
   /** A frame about the connection itself. */
@@ -28,10 +30,9 @@ export interface InletHost {
 
 /** Where the bytes of one byte stream of one connection come in. */
 export class Inlet implements FrameSink {
-  /** The peer opened a lane that this end does not take. */
-  isRefused = false
   decoder: FrameDecoder
   #stream: ReceiveStream | null
+  #isRefused = false
   readonly #attached: Attached
   readonly #host: InletHost
 
@@ -41,6 +42,16 @@ export class Inlet implements FrameSink {
     this.#attached = attached
     this.#stream = stream
     this.decoder = new FrameDecoder({ frameBytesMax, sink: this })
+  }
+
+  /** Nobody takes what arrives here: this end has refused the lane. */
+  get isRefused(): boolean {
+    return this.#isRefused || this.#stream?.receiver === null
+  }
+
+  /** What arrives here; null before its first frame. */
+  get stream(): ReceiveStream | null {
+    return this.#stream
   }
 
   /** Takes what arrived. Bytes of a connection that is fenced vanish. */
@@ -83,7 +94,7 @@ export class Inlet implements FrameSink {
     }
     let taker = this.#stream
     if (taker === null) {
-      if (this.isRefused) return true
+      if (this.#isRefused) return true
       taker = this.#bind(type, stream, bytes, start, end)
       if (taker === null) return true
       if (taker.isPaused) return false
@@ -106,6 +117,10 @@ export class Inlet implements FrameSink {
     end: number,
   ): ReceiveStream | null {
     let found = stream === 0 ? undefined : this.#host.incoming(stream)
+    if (this.#host.isRefused(stream)) {
+      this.#isRefused = true
+      return null
+    }
     if (found === undefined) {
       const open = type === frameType.open ? decodeOpen(bytes.subarray(start, end)) : null
       if (open === null || open.stream !== stream) {
@@ -114,7 +129,7 @@ export class Inlet implements FrameSink {
       }
       found = this.#host.opened(open) ?? undefined
       if (found === undefined) {
-        this.isRefused = true
+        this.#isRefused = true
         return null
       }
     }

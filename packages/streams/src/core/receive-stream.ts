@@ -1,12 +1,15 @@
 import { ByteReader } from '@nodosum/kernel'
 import { frameFlag, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
 import type { FrameDecoder } from '../wire/frame-decoder.ts'
+import type { LaneRefusal } from '../wire/lane-end.ts'
 import type { LaneKind, Open } from '../wire/open.ts'
 import type { SessionRules } from './rules.ts'
 
 /** Takes the messages of one incoming lane; `bytes` from `start` to `end` stays valid. */
 export interface LaneReceiver {
   frame(type: number, sequence: number, bytes: Uint8Array, start: number, end: number): void
+  /** The sender has closed the lane, after everything that it sent; the session goes on. */
+  ended?(): void
   /** The session is over. */
   closed(): void
 }
@@ -15,6 +18,10 @@ export interface LaneReceiver {
 export interface ReceiveHost {
   /** Something was handed on, so that an acknowledgement is due. */
   handedOn(stream: ReceiveStream): void
+  /** Something came on a lane that nobody takes any more. */
+  orphaned(stream: ReceiveStream): void
+  /** A frame of the session itself on the control stream; returns what is wrong with it, or null. */
+  sessionFrame(type: number, bytes: Uint8Array, start: number, end: number): string | null
 }
 
 /**
@@ -26,7 +33,10 @@ export class ReceiveStream {
   readonly kind: LaneKind
   readonly application: string
   readonly name: string
+  /** Who takes its messages. Set to null when nobody does any more: the lane is then refused. */
   receiver: LaneReceiver | null = null
+  /** Why a lane is refused whose receiver stays null. */
+  refusal: LaneRefusal | null = null
   /** Cuts the bytes of the connection that carries the session now; null between two of them. */
   decoder: FrameDecoder | null = null
   /** Bytes of all frames that were handed on. */
@@ -87,6 +97,11 @@ export class ReceiveStream {
     return (this.decoder?.heldBytes ?? 0) + this.#assembledBytes
   }
 
+  /** What the sender may start before it hears more. */
+  get creditBytes(): number {
+    return Math.max(0, this.grantedBytes - this.handedOnBytes)
+  }
+
   /** Where the sender has to stop until it hears more. */
   get creditLimit(): number {
     return this.#rules.creditLimit(this.handedOnBytes, this.#windowBytes)
@@ -114,6 +129,10 @@ export class ReceiveStream {
     end: number,
     frameBytes: number,
   ): string | null {
+    if (this.receiver === null) {
+      this.#host.orphaned(this)
+      return null
+    }
     if (!this.#rules.isNext(this.#expected, sequence)) {
       return `frame ${sequence} of ${this.#words} came where ${this.#expected} was due`
     }
@@ -127,6 +146,14 @@ export class ReceiveStream {
     return this.#handOn(type, bytes, start, end)
   }
 
+  /** Takes nothing more: its sender has closed it, so that whatever comes is a mistake. */
+  close(): void {
+    this.#expected = 0
+    this.#isPaused = false
+    this.decoder?.resume()
+    this.decoder = null
+  }
+
   /** What was handed on is acknowledged. */
   acknowledged(): void {
     this.unacknowledgedBytes = 0
@@ -138,7 +165,8 @@ export class ReceiveStream {
   #handOn(type: number, bytes: Uint8Array, start: number, end: number): string | null {
     this.#number += 1
     if (!isSessionFrame(type)) this.receiver?.frame(type, this.#number, bytes, start, end)
-    else if (mustUnderstand(type) && (this.#number > 1 || this.stream === 0)) {
+    else if (this.stream === 0) return this.#host.sessionFrame(type, bytes, start, end)
+    else if (mustUnderstand(type) && this.#number > 1) {
       return `frame type ${type} of ${this.#words} is unknown`
     }
     return null

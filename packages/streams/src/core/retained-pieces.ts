@@ -23,6 +23,9 @@ export class RetainedPieces {
   /** The highest sequence that was ever handed to a connection. */
   sentSequence = 0
   acknowledgedSequence = 0
+  /** Frames and bytes that were sent again over another connection. */
+  retransmittedFrames = 0
+  retransmittedBytes = 0
   #pieces: Piece[] = []
   /** Index of the first one that is kept. */
   #first = 0
@@ -95,8 +98,11 @@ export class RetainedPieces {
     }
     // A connection that is fenced may still hold views of what it was given.
     for (let index = this.#first; index < this.#pieces.length; index++) {
-      const { slab, first } = this.#pieces[index] as Piece
-      if (slab !== null && first <= this.sentSequence) slab.isShared = true
+      const { slab, first, last, bytes, tail } = this.#pieces[index] as Piece
+      if (first > this.sentSequence) break
+      if (slab !== null) slab.isShared = true
+      this.retransmittedFrames += Math.min(last, this.sentSequence) - first + 1
+      this.retransmittedBytes += bytes.length + (tail === null ? 0 : tail.length)
     }
     return true
   }

@@ -30,8 +30,28 @@ export interface SessionRules {
   reportsUnknown(from: number, to: number): boolean
   /** Which of two connections of the same session stays. */
   choose(current: Attachment, candidate: Attachment): 'current' | 'new'
+  /** The number of the next lane, given the last one. */
+  laneNumber(last: number): number
+  /** Whether a lane is closed now. */
+  mayClose(lane: LaneUse): boolean
+  /** Whether a lane, on which `expected` would come next, ends with what its sender has sent. */
+  isWhole(expected: number, next: number): boolean
+  /** Whether the peer knows that a lane is closed, given what it has of the control stream. */
+  knowsOfClose(acknowledged: number, closeSequence: number): boolean
   /** When a session without a connection ends, null for not yet known. */
   endsAt(detachedMs: number, failedMs: number | null, times: RetentionTimes): number | null
+}
+
+/** What decides whether a lane is closed. */
+export interface LaneUse {
+  /** Bytes that the peer has not acknowledged. */
+  readonly keptBytes: number
+  /** How long nothing was sent on it. */
+  readonly unusedMs: number
+  /** How long that has to be. */
+  readonly idleMs: number
+  /** The layer above waits for something about it. */
+  readonly isInUse: boolean
 }
 
 /** How long a session is kept without a connection, in milliseconds. */
@@ -66,6 +86,16 @@ export const sessionRules: SessionRules = {
   reportsUnknown: (from, to) => from <= to,
 
   choose: chooseAttachment,
+
+  laneNumber: (last) => last + 1,
+
+  /** What is not acknowledged may still have to be sent again. */
+  mayClose: ({ keptBytes, unusedMs, idleMs, isInUse }) =>
+    keptBytes === 0 && unusedMs >= idleMs && !isInUse,
+
+  isWhole: (expected, next) => expected === next,
+
+  knowsOfClose: (acknowledged, closeSequence) => acknowledged >= closeSequence,
 
   /** Hearsay shortens the wait of a session that has no connection; it ends none that has. */
   endsAt(detachedMs, failedMs, { afterFailureMs, mostMs }) {

@@ -7,6 +7,7 @@ import {
   frameHeaderLength,
   writeFrameHeader,
 } from '../wire/frame.ts'
+import type { LaneRefusal } from '../wire/lane-end.ts'
 import { type Piece, RetainedPieces } from './retained-pieces.ts'
 import type { SessionRules } from './rules.ts'
 import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
@@ -20,6 +21,20 @@ const nothing = new Uint8Array(0)
 export interface UnknownFrames {
   readonly from: number
   readonly to: number
+}
+
+/** The layer above, which sends on a lane. */
+export interface LaneOwner {
+  /** Nothing about the lane is under way, so that it may be closed when nothing is sent on it. */
+  readonly isIdle: boolean
+  /**
+   * The lane takes nothing more; what comes next goes to another one. Called synchronously; must
+   * not throw. Not called when the session ends.
+   *
+   * @param refusal null: it was idle. Else why the peer does not take it
+   * @param isUntouched nothing of it has reached the layer above at the peer
+   */
+  closed(refusal: LaneRefusal | null, isUntouched: boolean): void
 }
 
 interface LargeMessage {
@@ -39,6 +54,10 @@ export class SendStream {
   readonly label: string
   /** Called when there is room again after `hasRoom` said no. */
   onRoom: (() => void) | null = null
+  /** Who sends on it. A lane that has none and is quiet is taken for a leak and closed. */
+  owner: LaneOwner | null = null
+  /** How often a message found no room. */
+  refusedMessages = 0
   /** Stands in the list of streams that have something to send. */
   isListed = false
   /** The connection takes no more for now. */
@@ -98,6 +117,32 @@ export class SendStream {
     return this.#pieces.waitingBytes + this.#uncutBytes
   }
 
+  /** Frames so far, without those that a large message is still to be cut into. */
+  get frames(): number {
+    return this.#sequence
+  }
+
+  /** The peer has handed on everything up to this frame. */
+  get acknowledgedFrames(): number {
+    return this.#pieces.acknowledgedSequence
+  }
+
+  /** Bytes of all messages so far, with their headers. */
+  get sentBytes(): number {
+    return this.#pieces.endOffset + this.#uncutBytes
+  }
+
+  /** How many bytes more may leave before the peer grants more. */
+  get creditBytes(): number {
+    return Math.max(0, this.#limit - (this.#pieces.endOffset - this.#pieces.waitingBytes))
+  }
+
+  /** What was sent again over another connection, in frames and bytes. */
+  get retransmitted(): { readonly frames: number; readonly bytes: number } {
+    const { retransmittedFrames, retransmittedBytes } = this.#pieces
+    return { frames: retransmittedFrames, bytes: retransmittedBytes }
+  }
+
   /** Whether messages are refused. */
   get closed(): boolean {
     return this.#isClosed
@@ -110,6 +155,7 @@ export class SendStream {
     // An empty buffer takes whatever a message may be.
     if (this.bufferedBytes === 0) return true
     this.#isStarved = true
+    this.refusedMessages += 1
     if (this.#lastFrameAt >= this.#start) {
       const flagsAt = this.#lastFrameAt + frameFlagsOffset
       this.#buffer[flagsAt] = (this.#buffer[flagsAt] as number) | frameFlag.acknowledgeNow
@@ -171,8 +217,18 @@ export class SendStream {
     this.#isClosed = true
     const from = this.#pieces.acknowledgedSequence + 1
     this.#pieces.clear()
+    this.#slab = null
+    this.#buffer = nothing
+    this.#start = 0
+    this.#at = 0
     this.onRoom = null
     return this.#rules.reportsUnknown(from, this.#sequence) ? { from, to: this.#sequence } : null
+  }
+
+  /** Refuses further messages; everything is acknowledged, so its memory can be used again. */
+  retire(): void {
+    this.#leaveSlab()
+    this.close()
   }
 
   get #uncutBytes(): number {

@@ -5,6 +5,7 @@ import { encodeOpen, type LaneKind, type Open } from '../wire/open.ts'
 import { readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Attached, Inlet, type InletHost } from './inlet.ts'
+import { LaneLifecycle } from './lane-lifecycle.ts'
 import { ReceiveStream } from './receive-stream.ts'
 import type { SessionRules } from './rules.ts'
 import { SendStream } from './send-stream.ts'
@@ -13,6 +14,7 @@ import type {
   SessionEffect,
   SessionEnding,
   SessionLimits,
+  SessionParts,
   UnknownOutcome,
 } from './session-shapes.ts'
 import type { SlabPool } from './slab-pool.ts'
@@ -33,6 +35,7 @@ export class SessionCore implements InletHost {
   /** Set once; then the session is to be ended. */
   ending: SessionEnding | null = null
   readonly control: SendStream
+  readonly lifecycle: LaneLifecycle
   /** The connection that carries it; null between two. */
   attached: Attached | null = null
   readonly #limits: SessionLimits
@@ -44,7 +47,6 @@ export class SessionCore implements InletHost {
   readonly #acknowledgements: Acknowledgements
   readonly #outgoing: BoundedMap<number, SendStream>
   readonly #incoming: BoundedMap<number, ReceiveStream>
-  #nextStream = 1
   #isDirty = false
   #sending: SendStream[] = []
   #urgent: Uint8Array[] = []
@@ -52,15 +54,7 @@ export class SessionCore implements InletHost {
   #detachedMs: number | null
   #failedMs: number | null = null
 
-  constructor(options: {
-    nowMs: number
-    limits: SessionLimits
-    rules: SessionRules
-    pool: SlabPool
-    /** What the peer lets this end send on a lane at first. */
-    peerWindowBytes: number
-    onDirty: () => void
-  }) {
+  constructor(options: SessionParts) {
     this.#limits = options.limits
     this.#rules = options.rules
     this.#pool = options.pool
@@ -68,10 +62,10 @@ export class SessionCore implements InletHost {
     this.#onDirty = options.onDirty
     this.#detachedMs = options.nowMs
     const { limits, pool, rules } = options
-    const { acknowledgeBytes, acknowledgeWithinMs } = limits
-    this.#acknowledgements = new Acknowledgements(rules, acknowledgeBytes, acknowledgeWithinMs)
-    this.#outgoing = new BoundedMap(limits.lanesPerSessionMax)
-    this.#incoming = new BoundedMap(limits.lanesPerSessionMax)
+    this.#acknowledgements = new Acknowledgements(rules, limits)
+    // A lane that is closed and one that took its place may be there at once.
+    this.#outgoing = new BoundedMap(2 * limits.lanesPerSessionMax)
+    this.#incoming = new BoundedMap(2 * limits.lanesPerSessionMax)
     this.control = new SendStream({
       stream: 0,
       label: 'control',
@@ -81,6 +75,8 @@ export class SessionCore implements InletHost {
       rules,
       wake: this.#wake,
     })
+    const lanes = { outgoing: this.#outgoing, incoming: this.#incoming }
+    this.lifecycle = new LaneLifecycle({ ...lanes, control: this.control, limits, rules })
     this.#controlIn = new ReceiveStream({
       open: { stream: 0, kind: 'messages', application: '', name: '' },
       windowBytes: 0,
@@ -110,9 +106,8 @@ export class SessionCore implements InletHost {
 
   /** Messages of both directions so far. */
   get activity(): number {
-    let sum = this.control.sequence + this.#controlIn.sequence
-    for (const stream of this.#outgoing.values()) sum += stream.sequence
-    for (const stream of this.#incoming.values()) sum += stream.sequence
+    let sum = this.lifecycle.totals.pastMessages
+    for (const stream of this.streams()) sum += stream.sequence
     return sum
   }
 
@@ -120,14 +115,15 @@ export class SessionCore implements InletHost {
     return this.#outgoing.size + this.#incoming.size
   }
 
+  /** Both directions, the control stream first. */
+  streams(): (SendStream | ReceiveStream)[] {
+    const incoming = [this.#controlIn, ...this.#incoming.values()]
+    return [this.control, ...this.#outgoing.values(), ...incoming]
+  }
+
   /** Whether anything of the peer has come. */
   get hasReceived(): boolean {
     return this.#controlIn.expected > 1 || this.#incoming.size > 0
-  }
-
-  /** Whether one more lane is too many. */
-  get isFull(): boolean {
-    return this.#outgoing.isFull
   }
 
   /** Whether either end still owes the other something: bytes, or the word that they have come. */
@@ -138,7 +134,7 @@ export class SessionCore implements InletHost {
   // Streams
 
   openLane(kind: LaneKind, application: string, name: string): SendStream {
-    const stream = this.#nextStream++
+    const stream = this.lifecycle.nextNumber()
     const lane = new SendStream({
       stream,
       label: `${application}/${name}`,
@@ -149,15 +145,12 @@ export class SessionCore implements InletHost {
       wake: this.#wake,
     })
     this.#outgoing.set(stream, lane)
-    const body = encodeOpen({ stream, kind, application, name })
+    const open = { stream, kind, application, name }
+    this.lifecycle.opening(lane, open)
+    const body = encodeOpen(open)
     const at = lane.frame(frameType.open, 0, body.length)
     lane.buffer.set(body, at)
     return lane
-  }
-
-  /** What a stream of this end is called in messages. */
-  labelOf(stream: number): string {
-    return this.#outgoing.get(stream)?.label ?? 'control'
   }
 
   /** The connection takes no more of this stream for now. */
@@ -181,7 +174,8 @@ export class SessionCore implements InletHost {
     const attached: Attached = { number, isFenced: false, peerHasResumed: false }
     this.attached = attached
     this.#detachedMs = null
-    const streams = [this.#controlIn, ...this.#incoming.values()]
+    const lanes = [...this.#incoming.values(), ...this.lifecycle.refusedLanes()]
+    const streams = [this.#controlIn, ...lanes]
     this.#urgent = [this.#acknowledgements.resumption(streams)]
     this.#dirty()
     return attached
@@ -215,6 +209,7 @@ export class SessionCore implements InletHost {
   turn(nowMs: number): void {
     this.#isDirty = false
     this.#acknowledgements.turn(nowMs)
+    this.lifecycle.turn(nowMs)
   }
 
   /** The next thing to do, null for nothing. */
@@ -283,6 +278,7 @@ export class SessionCore implements InletHost {
       if (range !== null) unknown.push({ stream: stream.stream, ...range })
     }
     for (const stream of this.#incoming.values()) stream.receiver?.closed()
+    this.lifecycle.end()
     this.#outgoing.clear()
     this.#incoming.clear()
     this.#sending = []
@@ -295,6 +291,18 @@ export class SessionCore implements InletHost {
     return this.#incoming.get(stream)
   }
 
+  isRefused(stream: number): boolean {
+    return this.lifecycle.isRefused(stream)
+  }
+
+  sessionFrame(type: number, bytes: Uint8Array, start: number, end: number): string | null {
+    return this.lifecycle.frame(type, bytes, start, end)
+  }
+
+  orphaned(lane: ReceiveStream): void {
+    if (!this.lifecycle.orphaned(lane)) this.broken('the peer does not listen to refusals')
+  }
+
   opened(open: Open): ReceiveStream | null {
     const stream = new ReceiveStream({
       open,
@@ -303,11 +311,9 @@ export class SessionCore implements InletHost {
       rules: this.#rules,
       host: this,
     })
-    if (!this.#incoming.set(open.stream, stream)) return null
-    this.sink.lane(stream)
-    if (stream.receiver !== null) return stream
-    this.#incoming.delete(open.stream)
-    return null
+    const problem = this.lifecycle.admit(stream, () => this.sink.lane(stream))
+    if (problem !== null) this.broken(problem)
+    return this.#incoming.get(open.stream) ?? null
   }
 
   connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
@@ -331,8 +337,13 @@ export class SessionCore implements InletHost {
   }
 
   readonly #acknowledged = (stream: number, next: number, creditLimit: number): boolean => {
-    if (stream === 0) return this.control.acknowledged(next - 1, Number.MAX_SAFE_INTEGER)
-    return this.#outgoing.get(stream)?.acknowledged(next - 1, creditLimit) ?? false
+    if (stream === 0) {
+      const fits = this.control.acknowledged(next - 1, Number.MAX_SAFE_INTEGER)
+      this.lifecycle.settle()
+      return fits
+    }
+    const lane = this.#outgoing.get(stream)
+    return lane?.acknowledged(next - 1, creditLimit) ?? this.lifecycle.isPast(stream)
   }
 
   #resumed(bytes: Uint8Array, start: number, end: number): void {
@@ -342,8 +353,10 @@ export class SessionCore implements InletHost {
     const fits = readProgress(bytes, start, end, (stream, next, creditLimit) => {
       told.add(stream)
       if (stream === 0) return this.control.resumed(next, Number.MAX_SAFE_INTEGER)
-      return this.#outgoing.get(stream)?.resumed(next, creditLimit) ?? false
+      const lane = this.#outgoing.get(stream)
+      return lane?.resumed(next, creditLimit) ?? this.lifecycle.isPast(stream)
     })
+    this.lifecycle.settle()
     if (!fits || !told.has(0)) return this.broken('RESUME does not fit')
     attached.peerHasResumed = true
     // What the peer has not heard of starts from the beginning.

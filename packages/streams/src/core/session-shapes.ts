@@ -1,7 +1,8 @@
 /** What goes in and out of a session's core besides bytes. */
 import type { Goodbye } from '../wire/hello.ts'
 import type { ReceiveStream } from './receive-stream.ts'
-import type { RetentionTimes } from './rules.ts'
+import type { RetentionTimes, SessionRules } from './rules.ts'
+import type { SlabPool } from './slab-pool.ts'
 
 /** Gets what a session receives. Called synchronously; must not throw. */
 export interface CoreSink {
@@ -20,9 +21,24 @@ export interface SessionLimits {
   readonly laneWindowBytes: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
+  readonly lanesPerApplicationMax: number
+  readonly laneIdleMs: number
+  readonly leakAfterMs: number
   readonly acknowledgeBytes: number
   readonly acknowledgeWithinMs: number
   readonly retention: RetentionTimes
+}
+
+/** What the core of a session is made of. */
+export interface SessionParts {
+  readonly nowMs: number
+  readonly limits: SessionLimits
+  readonly rules: SessionRules
+  readonly pool: SlabPool
+  /** What the peer lets this end send on a lane at first. */
+  readonly peerWindowBytes: number
+  /** Asks for a turn. */
+  readonly onDirty: () => void
 }
 
 /** What the driver has to do. */
@@ -49,4 +65,12 @@ export interface UnknownOutcome {
   /** Sequences of frames, both included. */
   readonly from: number
   readonly to: number
+}
+
+/** Something that nobody uses any more, found and closed. */
+export interface Reaped {
+  readonly kind: 'lane' | 'byte stream' | 'session'
+  /** Which one, in words. */
+  readonly name: string
+  readonly why: string
 }

@@ -1,12 +1,15 @@
 import type { NodeId } from '@nodosum/kernel'
 import type { Attached, Inlet } from '../core/inlet.ts'
 import type { SessionCore } from '../core/session-core.ts'
-import type { SessionEffect } from '../core/session-shapes.ts'
+import type { Reaped, SessionEffect } from '../core/session-shapes.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import type { Established } from './handshake.ts'
 
 /** Resets a lane that a node does not take in: "LANE", which no connection closes with. */
 const laneRefusedCode = 0x4c41_4e45
+
+/** Resets a byte stream on which no lane has begun in time: "HALF". */
+const halfOpenCode = 0x4841_4c46
 
 /** What a carriage needs of the session that it carries. */
 export interface CarriageHost {
@@ -14,8 +17,6 @@ export interface CarriageHost {
   received(): void
   /** There is room again for what waits. */
   writable(): void
-  /** The peer does not take a lane. */
-  refused(carriage: Carriage, stream: number): void
   lost(carriage: Carriage, reason: ConnectionCloseReason): void
 }
 
@@ -32,6 +33,8 @@ export class Carriage {
   readonly #core: SessionCore
   readonly #host: CarriageHost
   readonly #streams = new Map<number, ByteStream>()
+  /** Byte streams of the peer's lanes, and since when nothing is known of them. */
+  readonly #listening = new Map<ByteStream, { inlet: Inlet; sinceMs: number | null }>()
   #writtenBytes = 0
   #isOver = false
 
@@ -52,7 +55,7 @@ export class Carriage {
     this.#own(0, controlBytes)
     this.#listen(controlBytes, core.controlInlet(this.attached), takeEarly())
     controlBytes.onEnd = () => this.close('the control stream ended')
-    connection.onStream = (bytes) => this.#listen(bytes, core.inlet(this.attached), [])
+    connection.onStream = (bytes) => this.#accept(bytes)
     connection.onClosed = (reason) => this.#over(reason)
   }
 
@@ -73,9 +76,38 @@ export class Carriage {
     this.#own(stream, bytes)
     bytes.onReset = (code) => {
       if (this.#isOver || this.attached.isFenced) return
-      if (code === laneRefusedCode) this.#host.refused(this, stream)
-      else this.close(`a lane was reset with code ${code}`)
+      if (code !== laneRefusedCode) return this.close(`a lane was reset with code ${code}`)
+      // REFUSE says why, on the control stream.
+      this.#streams.delete(stream)
+      this.#core.blocked(stream)
     }
+  }
+
+  /** A lane is closed: nothing more goes over its byte stream. */
+  end(stream: number): void {
+    const bytes = this.#streams.get(stream)
+    if (bytes === undefined) return
+    this.#streams.delete(stream)
+    bytes.onWritable = null
+    // Its other direction has to be read to its end.
+    bytes.onData = () => undefined
+    bytes.end()
+  }
+
+  /** Gives up byte streams on which no lane has begun in time, and those of lanes nobody takes. */
+  sweep(nowMs: number, halfOpenMs: number): Reaped[] {
+    const reaped: Reaped[] = []
+    for (const [bytes, listening] of this.#listening) {
+      const { inlet } = listening
+      listening.sinceMs ??= nowMs
+      if (inlet.isRefused) this.#giveUp(bytes, laneRefusedCode)
+      else if (inlet.stream === null && nowMs - listening.sinceMs >= halfOpenMs) {
+        this.#giveUp(bytes, halfOpenCode)
+        const why = 'no lane has begun on it'
+        reaped.push({ kind: 'byte stream', name: `byte stream ${bytes.id}`, why })
+      }
+    }
+    return reaped
   }
 
   /** @throws what the connection says when it opens no stream */
@@ -117,11 +149,28 @@ export class Carriage {
     }
   }
 
+  /** The peer opens a lane, or one goes on. */
+  #accept(bytes: ByteStream): void {
+    const inlet = this.#core.inlet(this.attached)
+    this.#listening.set(bytes, { inlet, sinceMs: null })
+    bytes.onEnd = () => {
+      this.#listening.delete(bytes)
+      bytes.end()
+    }
+    bytes.onReset = () => this.#listening.delete(bytes)
+    this.#listen(bytes, inlet, [])
+  }
+
+  #giveUp(bytes: ByteStream, code: number): void {
+    this.#listening.delete(bytes)
+    bytes.reset(code)
+  }
+
   #listen(bytes: ByteStream, inlet: Inlet, early: readonly Uint8Array[]): void {
     const host = this.#host
     bytes.onData = (chunk) => {
       inlet.push(chunk)
-      if (inlet.isRefused) bytes.reset(laneRefusedCode)
+      if (inlet.isRefused) this.#giveUp(bytes, laneRefusedCode)
       host.received()
     }
     for (const chunk of early) inlet.push(chunk)

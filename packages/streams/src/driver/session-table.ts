@@ -22,6 +22,7 @@ import {
   refusalOf,
   type Self,
 } from './handshake.ts'
+import { LaneReaper, type ReaperCounters } from './lane-reaper.ts'
 import { localSession } from './local-session.ts'
 import { PeerEntries } from './peer-entries.ts'
 import {
@@ -33,6 +34,7 @@ import {
 } from './peer-entry.ts'
 import { Redialer } from './redialer.ts'
 import { Session, type SessionParts } from './session.ts'
+import type { SessionSnapshot } from './session-snapshot.ts'
 import { shutDown, tooManySessions } from './table-errors.ts'
 
 /** All sessions of one node, one for each peer. */
@@ -54,6 +56,7 @@ export class SessionTable {
   readonly #parts: SessionParts
   readonly #redialer: Redialer
   readonly #peers: PeerEntries
+  readonly #reaper: LaneReaper
   #local: Session | null = null
   #closed = false
 
@@ -80,6 +83,7 @@ export class SessionTable {
     this.#options = options.options
     this.#rules = rules
     this.#peers = new PeerEntries(options.options.sessionsMax)
+    this.#reaper = new LaneReaper(options.scheduler, options.logger, options.options)
     const turn = new EndOfTurn(options.scheduler)
     const allocate = (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes)
     this.#parts = {
@@ -113,6 +117,16 @@ export class SessionTable {
     for (const entry of this.#peers.values()) {
       if (entry.session?.carriage != null) yield entry.session
     }
+  }
+
+  /** What was found that nobody uses any more, and closed. */
+  get reaped(): ReaperCounters {
+    return this.#reaper.counters
+  }
+
+  /** Every session as it stands now, with at most so many lanes in all. */
+  snapshots(lanesMax = 1_000): SessionSnapshot[] {
+    return this.#reaper.snapshots(lanesMax)
   }
 
   /**
@@ -346,11 +360,17 @@ export class SessionTable {
       { event: 'session.opened', peer_id: nodeId, transport: established.connection.kind },
       `session with ${nodeId} open`,
     )
-    this.onSession?.(session)
+    this.#opened(session)
     return session
   }
 
+  #opened(session: Session): void {
+    this.#reaper.add(session)
+    this.onSession?.(session)
+  }
+
   #ended(session: Session): void {
+    this.#reaper.remove(session)
     const { peer } = session
     const entry = this.#peers.get(peer)
     if (entry?.session !== session) return
@@ -365,7 +385,7 @@ export class SessionTable {
   #localSession(): Session | null {
     if (this.#local !== null || this.#closed) return this.#local
     this.#local = localSession(this.#self, this.#newId(), this.#parts, (session) =>
-      this.onSession?.(session),
+      this.#opened(session),
     )
     return this.#local
   }

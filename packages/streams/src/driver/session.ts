@@ -3,13 +3,14 @@ import type { ReceiveStream } from '../core/receive-stream.ts'
 import type { SessionRules } from '../core/rules.ts'
 import type { SendStream } from '../core/send-stream.ts'
 import { SessionCore } from '../core/session-core.ts'
-import type { SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
+import type { Reaped, SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
 import type { SlabPool } from '../core/slab-pool.ts'
 import { type StreamsOptions, sessionLimits } from '../options.ts'
 import type { ConnectionCloseReason } from '../ports.ts'
 import type { LaneKind } from '../wire/open.ts'
 import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
+import { type SessionSnapshot, sessionSnapshot } from './session-snapshot.ts'
 import { SessionTimer } from './session-timer.ts'
 
 /** Why a connection closes that nobody uses; the other end knows it by this. */
@@ -22,7 +23,7 @@ const heardEveryMs = 100
 export interface SessionHandler {
   /** A message on the control stream; its type is 0x10 or above. */
   control(type: number, bytes: Uint8Array, start: number, end: number): void
-  /** The peer opened a lane: set its receiver now. Leaving it null ends the peer's session. */
+  /** The peer opened a lane: set its receiver now, or `refusal` to say why it is not taken. */
   lane(lane: ReceiveStream): void
   /** True when nothing is under way: nothing sent is unconfirmed, nothing received is handled. */
   idle(): boolean
@@ -174,19 +175,37 @@ export class Session implements CarriageHost {
     return this.#core.lanes
   }
 
-  /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`; what ended the session; what the connection says */
+  /**
+   * Opens a lane; set its `owner` before the turn ends. Once it is `closed`, because it was idle or
+   * the peer does not take it, another one takes what comes next.
+   *
+   * @throws `LIMIT_STREAMS` past `lanesPerSessionMax` and `lanesPerApplicationMax`; what ended the
+   *   session; what the connection says
+   */
   openLane(kind: LaneKind, application: string, name: string): SendStream {
     if (this.#closed !== null) throw this.#closed
-    if (this.#core.isFull) {
-      throw new NodosumError(
-        'ERR_NODOSUM_LIMIT_STREAMS',
-        `${this.#parts.options.lanesPerSessionMax} lanes to ${this.peer} are open already`,
-      )
+    const problem = this.#core.lifecycle.problem(application)
+    if (problem !== null) {
+      throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', `lanes to ${this.peer}: ${problem}`)
     }
     const bytes = this.#carriage?.connection.openStream()
     const lane = this.#core.openLane(kind, application, name)
     if (bytes !== undefined) this.#carriage?.carry(lane.stream, bytes)
     return lane
+  }
+
+  /** Closes lanes that nobody uses; returns what should have had an owner, and had none. */
+  sweep(nowMs: number): Reaped[] {
+    if (this.#closed !== null) return []
+    const { leakAfterMs } = this.#parts.options
+    const byteStreams = this.#carriage?.sweep(nowMs, leakAfterMs) ?? []
+    const mayWrite = this.#carriage?.attached.peerHasResumed === true
+    return [...byteStreams, ...this.#core.lifecycle.sweep(nowMs, mayWrite)]
+  }
+
+  /** What there is to see of it, with at most `lanesMax` of its lanes. */
+  snapshot(lanesMax: number): SessionSnapshot {
+    return sessionSnapshot(this, this.#core, this.#parts.scheduler.nowMs(), lanesMax)
   }
 
   /** Whether the peer is slow to take replies, so that it should get no new work done. */
@@ -268,6 +287,7 @@ export class Session implements CarriageHost {
         if (effect.kind === 'settled') this.#settled()
         else this.#carriage?.write(effect)
       }
+      for (const stream of core.lifecycle.takeEnded()) this.#carriage?.end(stream)
     } catch (error) {
       const code = error instanceof NodosumError ? error.code : 'ERR_NODOSUM_CONNECTION_LOST'
       this.#carriage?.close(code)
@@ -289,16 +309,6 @@ export class Session implements CarriageHost {
 
   writable(): void {
     this.flush()
-  }
-
-  refused(carriage: Carriage, stream: number): void {
-    // The connection may be about to say more.
-    this.#parts.scheduler.immediate(() => {
-      if (this.#carriage !== carriage) return
-      const lane = this.#core.labelOf(stream)
-      const what = `${this.peer} gave up the lane ${lane}: it has too many already`
-      this.end(new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', what))
-    })
   }
 
   lost(carriage: Carriage, reason: ConnectionCloseReason): void {

@@ -35,6 +35,8 @@ export const frameType = {
   open: 0x84,
   resume: 0x85,
   ack: 0x86,
+  close: 0x89,
+  refuse: 0x8a,
   goodbye: 0x07,
   renew: 0x08,
 } as const

@@ -11,6 +11,7 @@ import {
   frameType,
   writeFrameHeader,
 } from '../../src/wire/frame.ts'
+import { encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
 import { encodeProgress } from '../../src/wire/progress.ts'
 
@@ -37,6 +38,7 @@ function newCore(): SessionCore {
     lane: (lane) => {
       lane.receiver = { frame: () => undefined, closed: () => undefined }
       if (lane.name === 'paused') lane.pause()
+      if (lane.name === 'refused') lane.receiver = null
     },
   }
   return core
@@ -61,7 +63,10 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
     })
     .map(({ type, flags, stream, sequence, body }) => frame(type, flags, stream, sequence, body)),
   fc
-    .record({ stream: fc.integer({ min: 1, max: 5 }), name: fc.constantFrom('paused', 'open') })
+    .record({
+      stream: fc.integer({ min: 1, max: 5 }),
+      name: fc.constantFrom('paused', 'open', 'refused'),
+    })
     .map(({ stream, name }) => {
       const body = encodeOpen({ stream, kind: 'messages', application: 'x', name })
       return frame(frameType.open, 0, stream, 1, body)
@@ -74,6 +79,19 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
       fc
         .constantFrom(frameType.ack, frameType.resume)
         .map((type) => connectionFrame(type, encodeProgress(entries))),
+    ),
+  fc
+    .record({
+      stream: fc.nat(3),
+      next: fc.nat(4),
+      sequence: fc.integer({ min: 1, max: 4 }),
+      code: fc.constantFrom('', 'ERR_NODOSUM_LIMIT_STREAMS'),
+      closes: fc.boolean(),
+    })
+    .map(({ sequence, code, closes, ...end }) =>
+      closes
+        ? frame(frameType.close, 0, 0, sequence, encodeClose(end))
+        : frame(frameType.refuse, 0, 0, sequence, encodeRefuse({ ...end, code, message: 'm' })),
     ),
   fc.uint8Array({ maxLength: 60 }),
 )
@@ -100,6 +118,7 @@ describe('the core of a session', () => {
             core.turn(index)
             for (let effect = core.poll(); effect !== null; effect = core.poll());
             core.advance(index)
+            core.lifecycle.sweep(40_000 * index, core.attached?.peerHasResumed === true)
             if (core.ending !== null) break
             const perLane = 65_536 + 2 * frameBytesMax + 300_000
             expect(core.heldBytes).toBeLessThanOrEqual(5 * perLane)

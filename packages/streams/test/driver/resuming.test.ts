@@ -1,16 +1,15 @@
 import { NodosumError, parseNodeId } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
 import { byteByByte } from '../fake-connections.ts'
-import { connected, settle, type TestNode, type TestWorld, until, write } from '../nodes.ts'
-
-/** Lets time pass until something holds. */
-async function untilLater({ scheduler }: TestWorld, condition: () => boolean): Promise<void> {
-  for (let step = 0; step < 2_000 && !condition(); step++) {
-    scheduler.runFor(5)
-    await settle()
-  }
-  expect(condition()).toBe(true)
-}
+import {
+  connected,
+  settle,
+  type TestNode,
+  type TestWorld,
+  until,
+  untilLater,
+  write,
+} from '../nodes.ts'
 
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `144/${from + index + 1} ${from + index}`)
@@ -102,7 +101,7 @@ describe('a session that loses its connection', () => {
   })
 
   it('ends when no connection comes up in time, and says what is unknown', async () => {
-    const options = { streams: { detachedMaxMs: 6_000, retentionMs: 2_000 } }
+    const options = { streams: { detachedMaxMs: 6_000, retentionMs: 2_000, leakAfterMs: 90_000 } }
     for (const hasFailed of [false, true]) {
       const { world, a, b } = await connected(options)
       const lane = a.session.openLane('messages', 'x', 'y')

@@ -127,27 +127,6 @@ describe('lanes', () => {
     expect(a.session.closed).toBe(false)
   })
 
-  it('that the peer does not take end the session, so that nobody waits in vain', async () => {
-    const world = new TestWorld()
-    const a = world.node('a')
-    const b = world.node('b', { streams: { lanesPerSessionMax: 2 } })
-    await a.ensure('b')
-    for (const name of ['1', '2', '3'])
-      write(a.session, a.session.openLane('messages', 'x', name), name)
-    await until(() => a.endings.length === 1)
-    expect(a.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_LIMIT_STREAMS' })
-    expect(a.endings[0]?.message).toContain('x/3')
-    await until(() => b.endings.length === 1)
-  })
-
-  it('that nobody listens to end the session as well', async () => {
-    const { a, b } = await connected()
-    b.takesLanes = false
-    write(a.session, a.session.openLane('messages', 'x', 'y'), 'lost')
-    await until(() => a.endings.length === 1)
-    expect(a.endings[0]).toMatchObject({ code: 'ERR_NODOSUM_LIMIT_STREAMS' })
-  })
-
   it('that the transport does not open pass its code on', async () => {
     const { a } = await connected()
     a.connection.refusesStreams = new Error('no more streams')

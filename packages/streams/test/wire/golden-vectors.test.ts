@@ -8,6 +8,7 @@ import {
   writeFrameHeader,
 } from '../../src/wire/frame.ts'
 import { encodeGoodbye, encodeHello, encodeReject } from '../../src/wire/hello.ts'
+import { encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
 import { encodeProgress } from '../../src/wire/progress.ts'
 
@@ -84,6 +85,22 @@ const vectors: readonly [string, Uint8Array, string][] = [
     '0c000000070000000006636c6f736564',
   ],
   ['RENEW', connectionFrame(frameType.renew, new Uint8Array(0)), '0400000008000000'],
+  [
+    'CLOSE',
+    frame(frameType.close, 0, 0, 7, encodeClose({ stream: 3, next: 300 })),
+    '070000008900000703ac02',
+  ],
+  [
+    'REFUSE',
+    frame(
+      frameType.refuse,
+      0,
+      0,
+      8,
+      encodeRefuse({ stream: 3, next: 1, code: 'ERR_NODOSUM_LIMIT_STREAMS', message: 'no' }),
+    ),
+    '230000008a0000080301194552525f4e4f444f53554d5f4c494d49545f53545245414d53026e6f',
+  ],
   [
     'a message that asks for its acknowledgement',
     frame(0x90, frameFlag.acknowledgeNow, 1, 2, Uint8Array.of(0, 7)),

@@ -1,4 +1,4 @@
-import { newBootId, parseClusterName, parseNodeId, seededRandom } from '@nodosum/kernel'
+import { ByteReader, newBootId, parseClusterName, parseNodeId, seededRandom } from '@nodosum/kernel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -10,6 +10,7 @@ import {
   encodeReject,
   type Hello,
 } from '../../src/wire/hello.ts'
+import { decodeClose, decodeRefuse, encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
 import { decodeOpen, encodeOpen, type LaneKind } from '../../src/wire/open.ts'
 import { encodeProgress, readProgress } from '../../src/wire/progress.ts'
 
@@ -85,6 +86,39 @@ describe('REJECT, GOODBYE and OPEN', () => {
         for (const decode of [decodeHello, decodeReject, decodeGoodbye, decodeOpen]) {
           const decoded = decode(bytes)
           expect(decoded === null || typeof decoded === 'object').toBe(true)
+        }
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+})
+
+describe('CLOSE and REFUSE', () => {
+  const end = { stream: 3, next: 300 }
+  const refusal = { ...end, code: 'ERR_NODOSUM_LIMIT_STREAMS', message: 'too many' }
+
+  it('decode to what was encoded, also with more after it', () => {
+    for (const more of [[], [1, 2, 3]]) {
+      const close = Uint8Array.from([...encodeClose(end), ...more])
+      expect(decodeClose(new ByteReader(close))).toEqual(end)
+      const refuse = Uint8Array.from([...encodeRefuse(refusal), ...more])
+      expect(decodeRefuse(new ByteReader(refuse))).toEqual(refusal)
+    }
+  })
+
+  it('for the control stream, without a next frame or without a code are none', () => {
+    for (const changes of [{ stream: 0 }, { next: 0 }]) {
+      expect(decodeClose(new ByteReader(encodeClose({ ...end, ...changes })))).toBeNull()
+    }
+    expect(decodeRefuse(new ByteReader(encodeRefuse({ ...refusal, code: '' })))).toBeNull()
+  })
+
+  it('never throw on rubbish', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        for (const decode of [decodeClose, decodeRefuse]) {
+          const decoded = decode(new ByteReader(bytes))
+          expect(decoded === null || decoded.stream > 0).toBe(true)
         }
       }),
       { numRuns: 3_000 },
