@@ -5,12 +5,13 @@
 import { Command } from 'commander'
 import { audit, cluster } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
+import { delivery } from './commands/delivery.ts'
 import { flood } from './commands/flood.ts'
 import { replacements } from './commands/replacements.ts'
 import { standstill } from './commands/standstill.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
-const commands = [conformance, standstill, replacements, flood, cluster, audit]
+const commands = [conformance, standstill, replacements, flood, cluster, audit, delivery]
 for (const command of commands) program.addCommand(command)
 
 try {

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { parseClusterName, parseNodeId } from '@nodosum/kernel'
-import { developmentIdentity } from '@nodosum/security'
-import { generateGossipKey } from 'nodosum'
+import { freePorts } from '../free-ports.ts'
+import { issueCredentials } from '../issue-credentials.ts'
 import type { MemberSettings, NodePlace, Usage } from './member-settings.ts'
 import type { Network } from './network-namespaces.ts'
 import { plainProgram } from './plain-program.ts'
@@ -49,7 +47,7 @@ export class ProcessCluster {
       const host = network?.hostOf(side, at - side * half) ?? '127.0.0.1'
       return { nodeId: `n${at}`, host, port: ports[at] ?? 6_969 }
     })
-    await issueCredentials(join(directory, 'credentials'), places)
+    await issueCredentials(join(directory, 'credentials'), idsOf(places))
     const seeds = places.map(({ host, port }) => `${host}:${port}`)
     writeFileSync(join(directory, 'seeds'), `${seeds.join('\n')}\n`)
     return new ProcessCluster(settings, places)
@@ -184,38 +182,4 @@ function groupsOf(
 
 function idsOf(nodes: readonly NodePlace[]): string[] {
   return nodes.map(({ nodeId }) => nodeId)
-}
-
-/** Before anybody starts, as those who run a cluster do. */
-async function issueCredentials(directory: string, places: readonly NodePlace[]): Promise<void> {
-  const cluster = parseClusterName('chaos')
-  for (const { nodeId: id } of places) {
-    const nodeId = parseNodeId(id)
-    const identity = await developmentIdentity({ directory, cluster, nodeId, wallMs: Date.now() })
-    writeFileSync(join(directory, `${id}.crt`), identity.certificatePem)
-    writeFileSync(join(directory, `${id}.key`), identity.keyPem, { mode: 0o600 })
-    writeFileSync(join(directory, 'ca.crt'), identity.caPem)
-  }
-  writeFileSync(join(directory, 'gossip.key'), generateGossipKey(), { mode: 0o600 })
-}
-
-/** Below the range from which the system picks: a restarted node finds its port free. */
-const firstPort = 10_000
-const portsTried = 20_000
-
-async function freePorts(count: number): Promise<number[]> {
-  const found: number[] = []
-  const from = firstPort + Math.floor(Math.random() * (portsTried / 2))
-  for (let port = from; found.length < count; port += 1) {
-    if (port >= firstPort + portsTried) throw new Error(`no ${count} free ports`)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
-    found.push(port)
-    await new Promise((resolve) => server.close(resolve))
-  }
-  return found
 }

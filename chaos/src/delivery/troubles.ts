@@ -1,0 +1,36 @@
+/** What the handlers of one node do wrong. */
+export type Trouble = 'none' | 'slow' | 'throws' | 'hangs' | 'blocks'
+
+/** A message takes this long. */
+const slowMs = 1_000
+/** Every so many messages stop the whole process for so long. */
+const blockEvery = 5_000
+const blockMs = 2_000
+
+/** The handler's work, after it has written that it started. */
+export function worker(trouble: Trouble): () => void | Promise<void> {
+  let count = 0
+  switch (trouble) {
+    case 'none':
+      return () => undefined
+    case 'slow':
+      return () => new Promise((resolve) => setTimeout(resolve, slowMs))
+    case 'throws':
+      return () => {
+        throw new Error('thrown on purpose')
+      }
+    case 'hangs':
+      return () => new Promise(() => undefined)
+    case 'blocks':
+      return () => {
+        count += 1
+        if (count % blockEvery === 1) block(blockMs)
+      }
+  }
+}
+
+/** As synchronous work does: nothing else runs in this process meanwhile. */
+function block(ms: number): void {
+  const untilMs = performance.now() + ms
+  while (performance.now() < untilMs);
+}

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { type DeliveryFaultName, deliveryFaults } from '../../src/delivery/delivery-faults.ts'
+import { runDelivery } from '../../src/delivery/run-delivery.ts'
+
+const names = Object.keys(deliveryFaults) as DeliveryFaultName[]
+/** The others take as long as what they do; `npm run chaos -- delivery` has them all. */
+const brief = ['kill', 'reload', 'rough', 'throws'] as const satisfies readonly DeliveryFaultName[]
+
+describe('three processes that send to each other', () => {
+  it.each(brief)('lose nothing, double nothing and leave nothing untold: %s', async (fault) => {
+    expect(names).toContain(fault)
+    const { problems, counts } = await runDelivery({
+      fault,
+      nodes: 3,
+      messages: 5_000,
+      strikes: 1,
+      secondsMax: 60,
+      keep: false,
+    })
+    expect(problems).toEqual([])
+    expect(counts.started).toBeGreaterThan(5_000)
+  }, 150_000)
+})
