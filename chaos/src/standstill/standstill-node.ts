@@ -16,8 +16,10 @@ export type Order =
 /** From the node, after `ready` and `back`. */
 export interface Report {
   readonly sent: Readonly<Record<string, number>>
-  /** Codes of what did not arrive or is not known to have arrived. */
+  /** Codes of what was accepted and did not arrive, or is not known to have arrived. */
   readonly undelivered: readonly string[]
+  /** How often a send was refused, by code: a member that stands still for long is taken for failed. */
+  readonly refused: Readonly<Record<string, number>>
   readonly received: Readonly<Record<string, { readonly count: number; readonly gaps: number }>>
 }
 
@@ -35,6 +37,7 @@ const application = node.application('counting')
 const sent: Record<string, number> = {}
 const received: Record<string, { count: number; gaps: number }> = {}
 const undelivered: string[] = []
+const refused: Record<string, number> = {}
 let isFinishing = false
 
 application.onMessage((number, { from }) => {
@@ -47,12 +50,14 @@ node.on('undelivered', ({ code }) => undelivered.push(code))
 
 /** In order, each waiting for room only: many are on their way at any moment. */
 async function sendTo(to: string): Promise<void> {
-  for (let number = 0; !isFinishing; number += 1) {
+  for (let number = 0; !isFinishing; ) {
     try {
       await application.send(to, number)
-      sent[to] = number + 1
+      number += 1
+      sent[to] = number
     } catch (error) {
-      undelivered.push(isNodosumError(error) ? error.code : String(error))
+      const code = isNodosumError(error) ? error.code : String(error)
+      refused[code] = (refused[code] ?? 0) + 1
     }
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
@@ -78,7 +83,7 @@ const obey: { readonly [Name in Order['order']]: (order: never) => Promise<unkno
     await Promise.all(peers.values())
     return 'finished'
   },
-  report: async (): Promise<Report> => ({ sent, undelivered, received }),
+  report: async (): Promise<Report> => ({ sent, undelivered, refused, received }),
   close: async () => {
     clearInterval(looking)
     await node.close()

@@ -1,3 +1,5 @@
+import type { Scheduler } from '@nodosum/kernel'
+import { systemScheduler } from '@nodosum/kernel/node'
 import { describe, expect, it } from 'vitest'
 import { collect, until } from '../harness.ts'
 import { dropping, losing } from '../losing-port.ts'
@@ -35,8 +37,15 @@ describe('closing', () => {
 
   it('is said again to a peer that still talks, when the network has lost it', async () => {
     let isCut = false
+    const system = systemScheduler()
+    // Without timers nothing is said again by itself.
+    const scheduler: Scheduler = {
+      ...system,
+      after: (ms, run) => (isCut ? { cancel: () => {} } : system.after(ms, run)),
+    }
+    const options = { closeTimeoutMs: 0 }
     const { dialer, acceptor } = await pairOf(
-      { credentials: first, options: { closeTimeoutMs: 0 }, wrap: dropping(() => isCut) },
+      { credentials: first, options, scheduler, wrap: dropping(() => isCut) },
       { credentials: second },
     )
     isCut = true

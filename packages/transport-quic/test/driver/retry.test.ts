@@ -86,12 +86,17 @@ describe('without a seal', () => {
     const { accepts, node } = world
     expect(accepts()).toBe(1)
     const sent = node.udp.stats().sentPackets
+    const dropped = (): number => node.transport.snapshot().counters.droppedToken ?? 0
+    // For a moment it is still taken for a late packet of the connection that it opened.
+    while (dropped() === 0) await sendAll(dialer.udp, node, [packet])
+    const before = dropped()
     const attacker = await newAttacker()
     await attacker.send(node, [packet])
     await sendAll(dialer.udp, node, [packet])
+    expect(dropped()).toBe(before + 2)
     expect(accepts()).toBe(1)
     expect(node.udp.stats().sentPackets).toBe(sent)
-    expect(node.transport.snapshot().counters).toMatchObject({ droppedToken: 2, accepted: 1 })
+    expect(node.transport.snapshot().counters.accepted).toBe(1)
   })
 
   it('a token of another address, changed, or made up opens nothing, and nobody is told', async () => {
