@@ -5,9 +5,10 @@ import { seededRandom } from '@nodosum/kernel'
 import { type FaultName, faults, type Stage } from './faults.ts'
 import { makeNetwork, type Network } from './network-namespaces.ts'
 import { ProcessCluster } from './process-cluster.ts'
-import { auditViews, type Finding, promises, seconds } from './view-audit.ts'
+import { auditViews, detections, type Finding, promises, settlings } from './view-audit.ts'
 import { Ledgers } from './view-ledger.ts'
-import { ViewTimeline } from './view-timeline.ts'
+import { type Death, ViewTimeline } from './view-timeline.ts'
+import { judgeWeights, type Weight, weigh } from './weigh.ts'
 
 export interface ClusterRun {
   readonly nodes: number
@@ -25,6 +26,18 @@ export interface ClusterResult {
   readonly directory: string
   readonly findings: readonly Finding[]
   readonly isKept: boolean
+  readonly processes: number
+  /** Milliseconds; null for what never happened. */
+  readonly times: {
+    /** Until all views were right, after each start, heal and pause. */
+    readonly right: readonly { readonly what: string; readonly tookMs: number | null }[]
+    /** Until everybody else had declared a killed node dead. */
+    readonly detected: readonly { readonly of: string; readonly tookMs: number | null }[]
+    /** Living nodes that could be reached and were declared dead, and how soon that was taken back. */
+    readonly falseDeaths: readonly Omit<Death, 'excuse'>[]
+  }
+  /** What each process used while nothing happened; empty unless that was the run. */
+  readonly weights: readonly Weight[]
 }
 
 /** Above this many nodes several share a process. */
@@ -32,8 +45,6 @@ const processesMax = 10
 /** It is clear after this long that something will not come true. */
 const patienceMs = 3 * promises.rightWithinMs
 const lookMs = 250
-/** An idle node may use this much: P10. */
-const idle = { rssBytes: 100 * 2 ** 20, coreShare: 0.01 }
 
 /** So that the namespaces of each have names of their own. */
 let runs = 0
@@ -47,7 +58,8 @@ export async function runCluster(
   const directory = mkdtempSync(join(tmpdir(), 'nodosum-cluster-'))
   let network: Network | null = null
   let cluster: ProcessCluster | null = null
-  const findings: Finding[] = []
+  let weights: Weight[] = []
+  let processes = 0
   try {
     const half = Math.ceil(run.nodes / 2)
     if (fault.needsNetwork) network = makeNetwork(`nd${process.pid}x${runs++}`, half)
@@ -55,20 +67,27 @@ export async function runCluster(
     const { nodes, from } = run
     cluster = await ProcessCluster.make({ nodes, perProcess, directory, network, from })
     const stage = stageOf(run, cluster)
+    processes = cluster.processes
     say(`${nodes} nodes in ${cluster.processes} processes; books in ${directory}`)
     cluster.start(Array.from({ length: cluster.processes }, (_, at) => at))
     await stage.untilRight()
     say(`${run.fault}: ${fault.summary}`)
-    if (run.fault === 'none' && !run.brief) findings.push(...(await weigh(cluster, stage)))
+    if (run.fault === 'none' && !run.brief) weights = await weigh(stage)
     else await fault.run(stage)
   } finally {
     await cluster?.end()
     network?.remove()
   }
-  findings.unshift(...auditViews(new Ledgers(directory).read()))
+  const ledgers = new Ledgers(directory).read()
+  const timeline = new ViewTimeline(ledgers)
+  const findings = [...auditViews(ledgers), ...judgeWeights(weights)]
   const isKept = findings.every((finding) => finding.isKept)
   if (isKept && !run.keep) rmSync(directory, { recursive: true, force: true })
-  return { directory, findings, isKept }
+  const falseDeaths = timeline.deaths
+    .filter(({ excuse }) => excuse === null)
+    .map(({ atMs, by, of, takenBackMs }) => ({ atMs, by, of, takenBackMs }))
+  const times = { right: settlings(timeline), detected: detections(timeline), falseDeaths }
+  return { directory, findings, isKept, processes, times, weights }
 }
 
 function stageOf({ brief, seed, signal }: ClusterRun, cluster: ProcessCluster): Stage {
@@ -110,30 +129,4 @@ function stageOf({ brief, seed, signal }: ClusterRun, cluster: ProcessCluster): 
         )
       }),
   }
-}
-
-/** What a process with one node uses while nothing happens. */
-async function weigh(cluster: ProcessCluster, stage: Stage): Promise<Finding[]> {
-  const last = cluster.processes - 1
-  // What starting has left behind is collected, and sessions that nobody needs are gone.
-  await stage.pass(15_000)
-  const forMs = 30_000
-  const before = await cluster.usage(last)
-  await stage.pass(forMs)
-  const after = await cluster.usage(last)
-  const coreShare = (after.cpuMs - before.cpuMs) / forMs
-  return [
-    {
-      what: `idle: memory of the process of one node (${cluster.nodesOf(last).join()})`,
-      measured: `${(after.rssBytes / 2 ** 20).toFixed(0)} MiB RSS`,
-      limit: `${idle.rssBytes / 2 ** 20} MiB`,
-      isKept: after.rssBytes <= idle.rssBytes,
-    },
-    {
-      what: `idle: processor time of the same, over ${seconds(forMs)}`,
-      measured: `${(coreShare * 100).toFixed(2)} % of a core`,
-      limit: `${idle.coreShare * 100} %`,
-      isKept: coreShare <= idle.coreShare,
-    },
-  ]
 }

@@ -55,21 +55,23 @@ function completeness({ deeds, views }: ViewTimeline): Finding[] {
 }
 
 function rightness(timeline: ViewTimeline): Finding[] {
-  const findings: Finding[] = []
+  return settlings(timeline).map(({ what, tookMs }) => ({
+    what,
+    measured: tookMs === null ? 'never' : seconds(tookMs),
+    limit: seconds(promises.rightWithinMs),
+    isKept: tookMs !== null && tookMs <= promises.rightWithinMs,
+  }))
+}
+
+/** How long it took until all views were right, each time that they should have become so. */
+export function settlings(timeline: ViewTimeline): { what: string; tookMs: number | null }[] {
   const { deeds } = timeline
-  for (const [at, deed] of deeds.entries()) {
+  return deeds.flatMap((deed, at) => {
     const what = expectation(deeds, at)
-    if (what === null) continue
+    if (what === null) return []
     const toMs = deeds[at + 1]?.atMs ?? Number.POSITIVE_INFINITY
-    const tookMs = timeline.rightAfterMs(lastStartMs(timeline, deed, toMs), toMs)
-    findings.push({
-      what,
-      measured: tookMs === null ? 'never' : seconds(tookMs),
-      limit: seconds(promises.rightWithinMs),
-      isKept: tookMs !== null && tookMs <= promises.rightWithinMs,
-    })
-  }
-  return findings
+    return { what, tookMs: timeline.rightAfterMs(lastStartMs(timeline, deed, toMs), toMs) }
+  })
 }
 
 /** When the last of the nodes called `createNode`: how long its process took before is Node's. */
@@ -95,7 +97,19 @@ function expectation(deeds: readonly DeedEntry[], at: number): string | null {
 }
 
 function detection(timeline: ViewTimeline): Finding[] {
-  const findings: Finding[] = []
+  return detections(timeline).map(({ of, others, tookMs }) => ({
+    what: `${of}, killed, declared dead by all ${others} others`,
+    measured: tookMs === null ? 'never' : seconds(tookMs),
+    limit: seconds(promises.detectedWithinMs),
+    isKept: tookMs !== null && tookMs <= promises.detectedWithinMs && others > 0,
+  }))
+}
+
+/** How long it took until everybody else had declared a killed node dead. */
+export function detections(
+  timeline: ViewTimeline,
+): { of: string; others: number; tookMs: number | null }[] {
+  const found: { of: string; others: number; tookMs: number | null }[] = []
   const living = new Set<string>()
   for (const [at, deed] of timeline.deeds.entries()) {
     if (deed.kind === 'start') for (const id of deed.nodes) living.add(id)
@@ -106,17 +120,12 @@ function detection(timeline: ViewTimeline): Finding[] {
     if (next?.kind === 'start') {
       if (next.atMs - deed.atMs < promises.detectedWithinMs / 2) continue
     }
-    for (const id of deed.nodes) {
-      const tookMs = timeline.detectedMs(id, deed.atMs, [...living])
-      findings.push({
-        what: `${id}, killed, declared dead by all ${living.size} others`,
-        measured: tookMs === null ? 'never' : seconds(tookMs),
-        limit: seconds(promises.detectedWithinMs),
-        isKept: tookMs !== null && tookMs <= promises.detectedWithinMs && living.size > 0,
-      })
+    for (const of of deed.nodes) {
+      const tookMs = timeline.detectedMs(of, deed.atMs, [...living])
+      found.push({ of, others: living.size, tookMs })
     }
   }
-  return findings
+  return found
 }
 
 function falseDeaths({ deaths, deeds }: ViewTimeline): Finding {

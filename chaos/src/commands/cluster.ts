@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { saveRecord } from '../cluster/cluster-record.ts'
 import { faults } from '../cluster/faults.ts'
 import { type ClusterRun, runCluster } from '../cluster/run-cluster.ts'
 import { auditViews, type Finding } from '../cluster/view-audit.ts'
@@ -30,7 +31,8 @@ export const cluster: Command = new Command('cluster')
   )
   .option('--keep', 'keeps the books also when all is well', false)
   .option('--json', 'the findings as JSON', false)
-  .action(async (given: Omit<ClusterRun, 'signal'> & { json: boolean }) => {
+  .option('--save <file>', 'adds findings, times and what was used to this file, a JSON array')
+  .action(async (given: Omit<ClusterRun, 'signal'> & { json: boolean; save?: string }) => {
     const interrupted = new AbortController()
     for (const [signal, exitCode] of exitCodes) {
       process.once(signal, () => interrupted.abort(exitCode))
@@ -44,6 +46,7 @@ export const cluster: Command = new Command('cluster')
     if (result === null) return
     const { findings, directory, isKept } = result
     report(findings, given.json)
+    if (given.save !== undefined) saveRecord(given.save, run, result)
     if (!isKept) console.error(`the books are kept in ${directory}`)
     process.exitCode = isKept ? 0 : 1
   })

@@ -1,7 +1,6 @@
 /** `npm run chaos -- flood`: the rounds of a flood, their judgement, and the file of results. */
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { machine } from '../machine.ts'
 import { type FloodRound, floodLimits, p99FactorOf, problemsOf } from './judge-flood.ts'
 import { type FloodKind, floodKinds } from './orders.ts'
 import { runFlood } from './run-flood.ts'
@@ -69,18 +68,4 @@ function lineOf(round: FloodRound): string {
 function saved(file: string): readonly FloodRound[] {
   if (!existsSync(file)) return []
   return (JSON.parse(readFileSync(file, 'utf8')) as Results).rounds
-}
-
-function machine(): Record<string, unknown> {
-  const git = (...given: string[]): string =>
-    execFileSync('git', given, { encoding: 'utf8', cwd: import.meta.dirname }).trim()
-  return {
-    date: new Date().toISOString(),
-    commit: git('rev-parse', 'HEAD'),
-    isClean: git('status', '--porcelain', '--', '../../../packages', '..') === '',
-    node: process.version,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-  }
 }

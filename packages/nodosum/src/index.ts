@@ -13,6 +13,7 @@ export type {
   Lane,
   Member,
   MemberChange,
+  MembershipMetrics,
   MessageContext,
   Metrics,
   Node,

@@ -100,7 +100,14 @@ export class RunningNode implements Node {
     const gossip = { sealed, opened, refused, detours }
     const { counters, localHealth } = this.#layers.membership
     const membership = { ...counters, localHealth }
-    return { applications, members, sessions: this.#sessionCount(), gossip, membership, connections }
+    return {
+      applications,
+      members,
+      sessions: this.#sessionCount(),
+      gossip,
+      membership,
+      connections,
+    }
   }
 
   streams(): Streams {

@@ -52,7 +52,9 @@ async function scene(): Promise<Scene> {
     })
   }
   const look = async (): Promise<Sight> =>
-    (await a.application('look').request('c', null, { timeoutMs: 30_000, idempotent: true })) as Sight
+    (await a
+      .application('look')
+      .request('c', null, { timeoutMs: 30_000, idempotent: true })) as Sight
   return { a, b, c, verdicts, look, untilThere }
 }
 
