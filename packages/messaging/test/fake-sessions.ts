@@ -151,7 +151,10 @@ export class FakeSession implements Session {
     for (const lane of idle) {
       lane.closed = true
       lane.owner?.closed(null, false)
-      this.other?.incoming.find(({ stream }) => stream === lane.stream)?.receiver?.ended?.()
+      const far = this.other?.incoming.find(({ stream }) => stream === lane.stream)
+      far?.receiver?.ended?.()
+      // Nothing more is said about it, not even that the session is over.
+      if (far !== undefined) far.receiver = null
     }
     return idle.length
   }
