@@ -43,6 +43,19 @@ const neverRan: ReadonlySet<string> = new Set(
   ].map((code) => `ERR_NODOSUM_${code}`),
 )
 
+/** What its own node refused: it was never accepted, and is in no counter but that of refusals. */
+const neverTaken: ReadonlySet<string> = new Set(
+  [
+    'BACKPRESSURE',
+    'NOT_CONNECTED',
+    'CONNECTION_LOST',
+    'NO_TARGET',
+    'PEER_UNKNOWN',
+    'SHUT_DOWN',
+    'LIMIT_PENDING',
+  ].map((code) => `ERR_NODOSUM_${code}`),
+)
+
 /** Of each sort at most so many are named. */
 const namedMax = 5
 
@@ -64,7 +77,8 @@ export function auditDeliveries(
     }
     for (const copy of book.endedTwice) problems.add('ended twice', copy)
     const copies = copiesOf(book)
-    accepted += copies.length
+    const taken = copies.filter(({ outcome }) => outcome === null || !neverTaken.has(outcome))
+    accepted += taken.length
     refused += book.refused.size
     for (const copy of copies) {
       if (copy.outcome === null && !book.isClosed) open += 1
@@ -75,7 +89,7 @@ export function auditDeliveries(
     }
     if (book.isClosed) {
       judgeFires(book, copies, startedBy, problems)
-      judgeCounters(book, copies.length, problems)
+      judgeCounters(book, taken.length, problems)
     }
     judgeUnknown(book, deeds, problems)
   }
@@ -123,10 +137,7 @@ function copiesOf(book: DeliveryBook): Copy[] {
 }
 
 /** Who started what; nothing may start twice at one node. */
-function startsOf(
-  books: readonly DeliveryBook[],
-  problems: Problems,
-): ReadonlyMap<string, string> {
+function startsOf(books: readonly DeliveryBook[], problems: Problems): ReadonlyMap<string, string> {
   const starts = new Map<string, string>()
   for (const { node, started } of books) {
     for (const { id, messageId } of started) {

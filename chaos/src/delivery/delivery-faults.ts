@@ -22,8 +22,21 @@ const killAndReturn = async (traders: Traders, victim: string): Promise<void> =>
   await traders.pass(3_000)
 }
 
+export type DeliveryFaultName =
+  | 'none'
+  | 'kill-receiver'
+  | 'kill-sender'
+  | 'kill'
+  | 'pause'
+  | 'reload'
+  | 'rough'
+  | 'slow'
+  | 'throws'
+  | 'hangs'
+  | 'blocks'
+
 /** What can be done to processes that send to each other. */
-export const deliveryFaults = {
+export const deliveryFaults: Readonly<Record<DeliveryFaultName, DeliveryFault>> = {
   none: { summary: 'nothing' },
   'kill-receiver': {
     summary: 'SIGKILL of a node that only receives, and its return',
@@ -73,6 +86,4 @@ export const deliveryFaults = {
     summary: 'the handlers of one node block its event loop for 2 s, again and again',
     victim: { trouble: 'blocks' },
   },
-} as const satisfies Readonly<Record<string, DeliveryFault>>
-
-export type DeliveryFaultName = keyof typeof deliveryFaults
+}

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auditDeliveries, type DeliveryAudit, type DeliveryDeeds } from './delivery-audit.ts'
 import { isBook, readBook } from './delivery-book.ts'
-import { type DeliveryFault, type DeliveryFaultName, deliveryFaults } from './delivery-faults.ts'
+import { type DeliveryFaultName, deliveryFaults } from './delivery-faults.ts'
 import { Traders } from './traders.ts'
 
 export interface DeliveryRun {
@@ -40,7 +40,7 @@ const usual = {
 
 /** Processes trade under a fault, and their books are joined. */
 export async function runDelivery(run: DeliveryRun): Promise<DeliveryResult> {
-  const fault: DeliveryFault = deliveryFaults[run.fault]
+  const fault = deliveryFaults[run.fault]
   const directory = mkdtempSync(join(tmpdir(), 'nodosum-delivery-'))
   const senders = run.nodes - (fault.victim?.isSender === false ? 1 : 0)
   const firesMax = Math.ceil(run.messages / senders)

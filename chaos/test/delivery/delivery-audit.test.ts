@@ -87,13 +87,21 @@ describe('the audit of deliveries', () => {
       },
       'unknown although',
     ],
-    ['the counters do not add up', { sender: replaced('"delivered":5', '"delivered":4') }, 'outcomes'],
+    [
+      'the counters do not add up',
+      { sender: replaced('"delivered":5', '"delivered":4') },
+      'outcomes',
+    ],
     [
       'the counters miss a message',
       { sender: replaced('"accepted":6,"delivered":5', '"accepted":5,"delivered":4') },
       'its book has 6',
     ],
-    ['something stays in flight', { sender: replaced('"inFlight":0', '"inFlight":1') }, 'in flight'],
+    [
+      'something stays in flight',
+      { sender: replaced('"inFlight":0', '"inFlight":1') },
+      'in flight',
+    ],
     ['no counters are there', { sender: without('C {') }, 'no counters'],
     ['nothing was sent', { sender: () => ['Z', 'X'] }, 'nothing was sent'],
     ['nothing was handled', { receiver: () => ['Z', 'X'] }, 'nothing was handled'],
@@ -105,16 +113,17 @@ describe('the audit of deliveries', () => {
   it('excuses what a killed receiver had: told as unknown, one by one', () => {
     const deeds = { killed: new Set(['b']), started: 2 }
     const told = withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN')
-    const died = (lines: string[]): string[] => lines.slice(0, 5).filter((line) => !line.includes('fire.1'))
+    const died = (lines: string[]): string[] =>
+      lines.slice(0, 5).filter((line) => !line.includes('fire.1'))
     expect(problemsOf({ sender: told, receiver: died }, deeds)).toEqual([])
     expect(problemsOf({ receiver: died }, deeds).join()).toContain('lost in silence')
   })
 
   it('lets what was unknown turn out delivered', () => {
     const deeds = { killed: new Set(['b']), started: 2 }
-    expect(
-      problemsOf({ sender: withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN') }, deeds),
-    ).toEqual([])
+    expect(problemsOf({ sender: withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN') }, deeds)).toEqual(
+      [],
+    )
   })
 
   it('asks nothing of a sender that was killed, but that nothing be invented or repeated', () => {

@@ -7,17 +7,21 @@ const names = Object.keys(deliveryFaults) as DeliveryFaultName[]
 const brief = ['kill', 'reload', 'rough', 'throws'] as const satisfies readonly DeliveryFaultName[]
 
 describe('three processes that send to each other', () => {
-  it.each(brief)('lose nothing, double nothing and leave nothing untold: %s', async (fault) => {
-    expect(names).toContain(fault)
-    const { problems, counts } = await runDelivery({
-      fault,
-      nodes: 3,
-      messages: 5_000,
-      strikes: 1,
-      secondsMax: 60,
-      keep: false,
-    })
-    expect(problems).toEqual([])
-    expect(counts.started).toBeGreaterThan(5_000)
-  }, 150_000)
+  it.each(brief)(
+    'lose nothing, double nothing and leave nothing untold: %s',
+    async (fault) => {
+      expect(names).toContain(fault)
+      const { problems, counts } = await runDelivery({
+        fault,
+        nodes: 3,
+        messages: 5_000,
+        strikes: 1,
+        secondsMax: 60,
+        keep: false,
+      })
+      expect(problems).toEqual([])
+      expect(counts.started).toBeGreaterThan(5_000)
+    },
+    150_000,
+  )
 })
