@@ -109,15 +109,15 @@ describe('pings to members that are suspected', () => {
     for (const id of ['b', 'c', 'd', 'e', 'f', 'g']) {
       peers.say('a', gossip, stateOf(id, 'suspect', { accusers }))
     }
-    peers.run(12_200, { answering: ['a'], nacking: true })
+    peers.run(10_000, { answering: ['a'], nacking: true })
     expect(peers.sent.filter(({ packet }) => packet.body.kind === 'ping').length).toBeGreaterThan(
       40,
     )
-    expect(peers.stateOf('g')).toBe('suspect')
-    peers.run(100, { answering: ['a'], nacking: true })
-    expect(['b', 'c', 'd', 'e', 'f', 'g'].map((id) => peers.stateOf(id))).toEqual(
-      Array.from({ length: 6 }, () => 'failed'),
-    )
+    peers.clear()
+    peers.core.emit(peers.nowMs, 'deploy', Uint8Array.of(1))
+    peers.run(2_000, { answering: ['a'], nacking: true })
+    const told = peers.sent.flatMap(({ packet }) => packet.statements)
+    expect(told.filter(({ kind }) => kind === 'event')).toHaveLength(4)
   })
 })
 

@@ -84,6 +84,17 @@ describe('a suspicion that is heard of', () => {
   })
 })
 
+describe('a death that is heard of by comparison', () => {
+  it('is looked at at once by everybody', () => {
+    const peers = new ScriptedPeers({ ...silent, watchers: 1 })
+    const id = others.find((other) => other !== next) as string
+    peers.join(...others)
+    peers.say(next, { kind: 'repair' }, stateOf(id, 'failed'))
+    expect(peers.stateOf(id)).toBe('suspect')
+    expect(peers.sentTo(id, 'ping')).toHaveLength(1)
+  })
+})
+
 describe('an accusation', () => {
   it('goes to the suspect and to those who watch it at once, and to the others as news', () => {
     const watchers = 2

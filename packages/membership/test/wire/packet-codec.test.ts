@@ -321,6 +321,21 @@ describe('a membership packet', () => {
   })
 })
 
+describe('a statement that says of somebody that it is deaf', () => {
+  it.each([
+    ['the death of a member', 0x11, 'statements'],
+    ['a living member', 0x01, 'problem'],
+    ['a member that has left', 0x19, 'problem'],
+    ['an event', 0x03, 'problem'],
+  ])('is taken for what it says only of a death: of %s', (_, first, field) => {
+    const header = '01854433221188776655026e30bebafeca'
+    const state = `${(first | 0x40).toString(16)}026e3167452301030409`
+    expect(
+      decodePacket(Uint8Array.from(Buffer.from(header + state, 'hex')), spoken),
+    ).toHaveProperty(field)
+  })
+})
+
 describe('a long run of metadata', () => {
   it('is split into parts that follow each other and each fit into a packet', () => {
     const entries = Array.from({ length: 200 }, (_, index) => {
