@@ -1,5 +1,8 @@
 import type { ApplicationId, BootId, NodeId, NodosumError } from '@nodosum/kernel'
 
+/** What a lane is for; a peer that knows the kind opens its own the same way. */
+type LaneKind = 'messages' | 'requests' | 'streams'
+
 /** The sending end of a lane; `frame` returns where in `buffer` the body goes. */
 export interface OutgoingLane {
   readonly stream: number
@@ -14,7 +17,7 @@ export interface OutgoingLane {
 /** The receiving end of a lane. */
 export interface IncomingLane {
   readonly stream: number
-  readonly kind: 'messages' | 'requests'
+  readonly kind: LaneKind
   readonly application: string
   readonly name: string
   receiver: {
@@ -45,7 +48,7 @@ export interface Session {
       unknown: readonly { readonly stream: number; readonly from: number; readonly to: number }[],
     ): void
   } | null
-  openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane
+  openLane(kind: LaneKind, application: string, name: string): OutgoingLane
   controlFrame(type: number, bodyLength: number): number
   end(error: NodosumError): void
 }

@@ -11,15 +11,19 @@ import type { InboundMessages } from './inbound-messages.ts'
 import type { InboundRequests } from './inbound-requests.ts'
 import type { OutboundMessages } from './outbound-messages.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
+import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
 /** Makes the parts of a link; they know the applications, the link does not. */
 export interface LinkParts {
   messages(link: PeerLink, application: string, lane: OutgoingLane): OutboundMessages
   requests(link: PeerLink, application: string, out: OutgoingLane): OutboundRequests
   /** Null when the application is unknown here and there is no room to remember it. */
-  inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null
+  inbound(link: PeerLink, lane: IncomingLane): Incoming | null
+  streams(ends: StreamEnds): StreamLane
   closed(link: PeerLink): void
 }
+
+type Incoming = InboundMessages | InboundRequests | StreamLane
 
 /** Everything of messaging that lives as long as one session. */
 export class PeerLink {
@@ -29,8 +33,9 @@ export class PeerLink {
   readonly #parts: LinkParts
   readonly #messages = new Map<string, Map<string, OutboundMessages>>()
   readonly #requests = new Map<string, OutboundRequests>()
-  readonly #outgoing = new Map<number, OutboundMessages | OutboundRequests>()
-  readonly #incoming = new Map<number, InboundMessages | InboundRequests>()
+  readonly #streams = new Map<string, StreamLane>()
+  readonly #outgoing = new Map<number, OutboundMessages | OutboundRequests | StreamLane>()
+  readonly #incoming = new Map<number, Incoming>()
   #dirty: InboundMessages[] = []
 
   constructor(session: Session, scheduler: Scheduler, parts: LinkParts) {
@@ -98,6 +103,33 @@ export class PeerLink {
     return lane
   }
 
+  /** The streaming replies of an application, in both directions. */
+  streams(application: string): StreamLane {
+    let streams = this.#streams.get(application)
+    if (streams === undefined) {
+      const made: StreamLane = this.#parts.streams({
+        session: this.session,
+        application,
+        openLane: () => {
+          const out = this.session.openLane('streams', application, 'streams')
+          this.#outgoing.set(out.stream, made)
+          return out
+        },
+        refuse: (stream, sequence, failure) =>
+          this.control.failure(messageFrame.failure, stream, sequence, failure),
+        onBroken: this.broken,
+      })
+      streams = made
+      this.#streams.set(application, streams)
+    }
+    return streams
+  }
+
+  /** This node drains: what it streams ends. */
+  drain(): void {
+    for (const streams of this.#streams.values()) streams.drain()
+  }
+
   /** Tells the peer at the end of this turn what has started on this lane. */
   readonly markDirty = (lane: InboundMessages): void => {
     if (this.#dirty.push(lane) === 1) this.#scheduler.immediate(this.#tellStarted)
@@ -141,7 +173,8 @@ export class PeerLink {
     }
     const lane = this.#outgoing.get(stream)
     if (lane === undefined) return this.broken(`control frame type ${type} names no lane`)
-    if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
+    if (lane instanceof StreamLane) this.#aboutStreams(lane, type, sequence, reader)
+    else if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
     else this.#aboutRequests(lane, type, sequence, reader)
   }
 
@@ -166,11 +199,18 @@ export class PeerLink {
     else lane.failed(sequence, failure)
   }
 
+  #aboutStreams(lane: StreamLane, type: number, sequence: number, reader: ByteReader): void {
+    const failure = type === messageFrame.failure ? decodeFailure(reader) : null
+    if (failure === null) this.broken(`control frame type ${type} about a lane of streams`)
+    else lane.failed(sequence, failure)
+  }
+
   #closed(reason: NodosumError): void {
-    const all = [...this.#outgoing.values()]
+    const all = [...this.#outgoing.values(), ...this.#streams.values()]
     this.#outgoing.clear()
     this.#messages.clear()
     this.#requests.clear()
+    this.#streams.clear()
     this.#parts.closed(this)
     for (const lane of all) lane.lost(reason)
     for (const lane of this.#incoming.values()) lane.closed()
