@@ -12,8 +12,11 @@ import {
 } from './definitions.ts'
 import { type HandlersOf, type Implementation, implementation } from './implement.ts'
 
-/** The methods of a contract by name. */
-export type Definitions = Readonly<Record<string, Definition>>
+/**
+ * The methods of a contract by name. No more than their kind, or the compiler would take what is
+ * not given, such as `errors`, from here instead of from its default.
+ */
+export type Definitions = Readonly<Record<string, { readonly kind: Definition['kind'] }>>
 
 /** Which method of which application. */
 export interface MethodName {
@@ -61,7 +64,7 @@ export interface StreamingMethod<
     DeclaredErrors<Errors> {}
 
 /** A definition that belongs to a contract, so that it can be called. */
-export type MethodOf<D extends Definition> =
+export type MethodOf<D> =
   D extends RequestDefinition<infer In, infer Out, infer Errors>
     ? RequestMethod<In, Out, Errors>
     : D extends StreamingDefinition<infer In, infer Item, infer Errors>

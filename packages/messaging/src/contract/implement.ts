@@ -21,7 +21,7 @@ import {
 import { InTurn } from './in-turn.ts'
 
 /** What implements a method: it gets what the schema made of the input. */
-export type HandlerOf<D extends Definition> =
+export type HandlerOf<D> =
   D extends RequestDefinition<infer In, infer Out, infer _Errors>
     ? (input: OutputOf<In>, context: MessageContext) => InputOf<Out> | Promise<InputOf<Out>>
     : D extends StreamingDefinition<infer In, infer Item, infer _Errors>
@@ -90,7 +90,9 @@ export function implementation(
     }
   }
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(methods, name)) problems.push(`the contract has no method ${name}`)
+    // What an object has besides functions is its own affair.
+    if (typeof given[name] === 'function' && !Object.hasOwn(methods, name))
+      problems.push(`the contract has no method ${name}`)
   }
   if (problems.length > 0) throw invalid(`${where}: ${problems.join('; ')}`)
   const all = Object.entries(methods).map(([name, method]): [string, MethodHandler] => [
