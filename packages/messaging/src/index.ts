@@ -1,5 +1,38 @@
 export type { EncodedPayload } from './adapters/cbor-payload.ts'
-export { payloadDepthMax, payloadItemsMax } from './adapters/plain-data.ts'
+export type { InputOf, OutputOf, Schema } from './adapters/standard-schema.ts'
+export {
+  type Contract,
+  contract,
+  type Definitions,
+  type MessageMethod,
+  type MethodOf,
+  type RequestMethod,
+  type StreamingMethod,
+} from './contract/contract.ts'
+export { ContractError } from './contract/contract-error.ts'
+export {
+  type Definition,
+  type ErrorSchemas,
+  type MessageDefinition,
+  message,
+  type RequestDefinition,
+  request,
+  type StreamingDefinition,
+  streaming,
+} from './contract/definitions.ts'
+export {
+  type HandlerOf,
+  type HandlersOf,
+  type Implementation,
+  isImplementation,
+} from './contract/implement.ts'
+export type {
+  TypedBroadcastOptions,
+  TypedCalls,
+  TypedRequestOptions,
+  TypedSendOptions,
+  TypedStreamOptions,
+} from './contract/typed-calls.ts'
 export { rendezvousOwner } from './core/rendezvous.ts'
 export type { Target, TargetRule } from './core/target.ts'
 export type {

@@ -1,4 +1,4 @@
-import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import { bytes, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { z } from 'zod'
 
 /** See `messagingOptions` for defaults, ranges and meanings. */
@@ -15,6 +15,12 @@ export interface MessagingOptions {
   readonly retryBaseMs: number
   readonly retryMaxMs: number
   readonly flushTimeoutMs: number
+  readonly payloadDepthMax: number
+  readonly payloadItemsMax: number
+  readonly streamsMax: number
+  readonly streamsPerPeerMax: number
+  readonly streamWindowItems: number
+  readonly streamWindowBytes: number
 }
 
 /** Every limit and time of messaging. */
@@ -98,6 +104,48 @@ export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
       max: 60_000,
       description:
         'How long a node that closes waits until the messages that it accepted have reached their handlers. What is not confirmed by then ends as unknown.',
+    }),
+    payloadDepthMax: integer({
+      default: 16,
+      min: 1,
+      max: 128,
+      description:
+        'Most levels of arrays and objects in one payload. A deeper one is refused with PAYLOAD_INVALID, before it is encoded and before it is decoded.',
+    }),
+    payloadItemsMax: integer({
+      default: 10_000,
+      min: 1,
+      max: 1_000_000,
+      description:
+        'Most values in one payload, arrays and objects among them. More are refused with PAYLOAD_INVALID, before they are encoded and before they are decoded.',
+    }),
+    streamsMax: integer({
+      default: 1_024,
+      min: 1,
+      max: 65_536,
+      description:
+        'Streaming replies of one application that this node produces at once. One more is refused with LIMIT_STREAMS.',
+    }),
+    streamsPerPeerMax: integer({
+      default: 128,
+      min: 1,
+      max: 65_536,
+      description:
+        'Streaming replies of one application that one peer takes from this node at once, and that this node takes from one peer. One more is refused with LIMIT_STREAMS.',
+    }),
+    streamWindowItems: integer({
+      default: 64,
+      min: 1,
+      max: 65_536,
+      description:
+        'Items of one streaming reply that may be on their way to this node or wait in it. Beyond them its producer pauses until the consumer takes some.',
+    }),
+    streamWindowBytes: bytes({
+      default: 262_144,
+      min: 1_024,
+      max: 67_108_864,
+      description:
+        'The same in bytes of encoded items; the item that reaches the bound may exceed it.',
     }),
   }),
 })

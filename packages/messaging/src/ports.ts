@@ -6,6 +6,9 @@ export interface LaneRefusal {
   readonly message: string
 }
 
+/** What a lane is for; a peer that knows the kind opens its own the same way. */
+type LaneKind = 'messages' | 'requests' | 'streams'
+
 /** The sending end of a lane; `frame` returns where in `buffer` the body goes. */
 export interface OutgoingLane {
   /** Its number; never used again in its session. */
@@ -27,7 +30,7 @@ export interface OutgoingLane {
 /** The receiving end of a lane. */
 export interface IncomingLane {
   readonly stream: number
-  readonly kind: 'messages' | 'requests'
+  readonly kind: LaneKind
   readonly application: string
   readonly name: string
   receiver: {
@@ -63,7 +66,7 @@ export interface Session {
       unknown: readonly { readonly stream: number; readonly from: number; readonly to: number }[],
     ): void
   } | null
-  openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane
+  openLane(kind: LaneKind, application: string, name: string): OutgoingLane
   controlFrame(type: number, bodyLength: number): number
   end(error: NodosumError): void
 }

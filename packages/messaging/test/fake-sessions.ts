@@ -1,6 +1,8 @@
 import { type BootId, type NodeId, NodosumError } from '@nodosum/kernel'
 import type { IncomingLane, OutgoingLane, Session } from '../src/index.ts'
 
+type LaneKind = IncomingLane['kind']
+
 interface Frame {
   readonly type: number
   readonly sequence: number
@@ -66,7 +68,7 @@ class FakeOutgoingLane implements OutgoingLane {
 
 class FakeIncomingLane implements IncomingLane {
   readonly stream: number
-  readonly kind: 'messages' | 'requests'
+  readonly kind: LaneKind
   readonly application: string
   readonly name: string
   receiver: IncomingLane['receiver'] = null
@@ -74,7 +76,7 @@ class FakeIncomingLane implements IncomingLane {
   isPaused = false
   #held: Frame[] = []
 
-  constructor(stream: number, kind: 'messages' | 'requests', application: string, name: string) {
+  constructor(stream: number, kind: LaneKind, application: string, name: string) {
     this.stream = stream
     this.kind = kind
     this.application = application
@@ -128,7 +130,7 @@ export class FakeSession implements Session {
     return this.endedWith !== null
   }
 
-  openLane(kind: 'messages' | 'requests', application: string, name: string): FakeOutgoingLane {
+  openLane(kind: LaneKind, application: string, name: string): FakeOutgoingLane {
     const stream = this.#outgoing.length + 1
     let far: FakeIncomingLane | null = null
     const lane = new FakeOutgoingLane(this, stream, (frame) => {

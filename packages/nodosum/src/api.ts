@@ -1,6 +1,7 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { MembershipCounters } from '@nodosum/membership'
 import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
+import type { TypedCalls } from '@nodosum/messaging'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions } from './node-options.ts'
@@ -61,6 +62,8 @@ export interface MessageContext {
   readonly deadlineMs: number | null
   /** The key of `ownerOf(key)`, when the sender used one. */
   readonly key: string | null
+  /** `request`, `send`, `broadcast` and `stream` of the node that runs the handler. */
+  readonly node: TypedCalls
 }
 
 /** Bytes pass untouched; anything else travels as CBOR. */
@@ -151,7 +154,7 @@ export interface CloseReason {
   readonly error: Error | null
 }
 
-export interface Node {
+export interface Node extends TypedCalls {
   readonly id: string
   readonly bootId: string
   readonly cluster: string
@@ -174,6 +177,7 @@ export interface Node {
   on(event: 'undelivered', listener: (message: Undelivered) => void): () => void
   /** Member changes from now on. A reader that falls behind by 1,024 changes gets an error. */
   changes(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<MemberChange>
+  /** The untyped form: bytes or plain values, checked by nobody. */
   application(id: string): Application
   /**
    * Reads the files of `identity` again, or takes other credentials, without a restart: new

@@ -1,4 +1,23 @@
 export { type ErrorCode, isNodosumError, type Logger, NodosumError } from '@nodosum/kernel'
+export {
+  type Contract,
+  ContractError,
+  contract,
+  type HandlersOf,
+  type Implementation,
+  type MessageMethod,
+  message,
+  type RequestMethod,
+  request,
+  type Schema,
+  type StreamingMethod,
+  streaming,
+  type TypedBroadcastOptions,
+  type TypedCalls,
+  type TypedRequestOptions,
+  type TypedSendOptions,
+  type TypedStreamOptions,
+} from '@nodosum/messaging'
 export { generateGossipKey } from '@nodosum/security'
 export type { Admit } from './admission.ts'
 export type {

@@ -2,7 +2,12 @@ import { isIP } from 'node:net'
 import { isClusterName, isNodeId, type Logger } from '@nodosum/kernel'
 import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
-import { type MessagingOptions, messagingOptions } from '@nodosum/messaging'
+import {
+  type Implementation,
+  isImplementation,
+  type MessagingOptions,
+  messagingOptions,
+} from '@nodosum/messaging'
 import { type StreamsOptions, streamsOptions } from '@nodosum/streams'
 import { type PoolOptions, type PoolSettings, poolOptions } from '@nodosum/transport'
 import { type H2Settings, h2Options } from '@nodosum/transport-h2'
@@ -48,6 +53,7 @@ export interface NodeOptions {
   readonly identity?: IdentityOptions | undefined
   readonly gossipKeys?: readonly string[] | undefined
   readonly transport?: 'auto' | 'quic' | 'h2' | undefined
+  readonly applications?: readonly Implementation[] | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
   readonly admit?: Admit | undefined
   readonly dataDirectory?: string | undefined
@@ -94,6 +100,7 @@ export interface NodeConfig {
   readonly identity?: (IdentityOptions & { readonly match: 'node' | 'cluster' }) | undefined
   readonly gossipKeys?: readonly string[] | undefined
   readonly transport: 'auto' | 'quic' | 'h2'
+  readonly applications: readonly Implementation[]
   readonly tags: Readonly<Record<string, string>>
   readonly admit?: Admit | undefined
   readonly dataDirectory?: string | undefined
@@ -197,6 +204,20 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .describe(
           'What this node dials with. auto: QUIC, and HTTP/2 as well when QUIC has not answered within a second, or alone where QUIC does not load. Every node listens on HTTP/2 and, where it loads, on QUIC.',
         ),
+      applications: z
+        .array(
+          z
+            .custom<Implementation>(isImplementation, {
+              error: 'takes what contract.implement({ … }) returns, such as shop.implement({ … })',
+            })
+            .meta({ 'x-nodosum-type': 'Implementation' }),
+        )
+        .max(256)
+        .default([])
+        .superRefine(checkApplications)
+        .describe(
+          'Contracts that this node runs, each from contract.implement({ … }); registered before the node is announced.',
+        ),
       tags: z
         .record(z.string(), z.string())
         .default({})
@@ -245,6 +266,21 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
     })
     .superRefine(checkCombination),
 }) as unknown as OptionTable<NodeConfig, NodeOptions>
+
+/** Two implementations of one contract would be two modules under one name. */
+function checkApplications(
+  applications: readonly Implementation[],
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>()
+  for (const [index, { application }] of applications.entries()) {
+    if (seen.has(application)) {
+      const message = `contract ${application} is implemented twice: implement it once`
+      context.addIssue({ code: 'custom', message, path: [index] })
+    }
+    seen.add(application)
+  }
+}
 
 /** A record that is larger would not decode at the other members. */
 const tagLimits = { count: 32, nameBytes: 64, valueBytes: 256 } as const

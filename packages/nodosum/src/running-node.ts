@@ -44,6 +44,10 @@ export class RunningNode implements Node {
   readonly bootId: string
   readonly cluster: string
   readonly closed: Promise<CloseReason>
+  readonly request: Node['request']
+  readonly send: Node['send']
+  readonly broadcast: Node['broadcast']
+  readonly stream: Node['stream']
   readonly #layers: Layers
   readonly #undelivered = new Set<(message: Undelivered) => void>()
   #resolveClosed: (reason: CloseReason) => void = () => undefined
@@ -55,6 +59,11 @@ export class RunningNode implements Node {
     this.id = layers.nodeId
     this.bootId = layers.bootId
     this.cluster = layers.config.cluster
+    const { calls } = layers.messaging
+    this.request = calls.request
+    this.send = calls.send
+    this.broadcast = calls.broadcast
+    this.stream = calls.stream
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })

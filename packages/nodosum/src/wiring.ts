@@ -215,6 +215,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   undo.add(() => membership.close())
   node.membership = membership
   processes.changed()
+  // Before anybody hears of this node, so that whoever hears of it finds its handlers.
+  for (const implementation of config.applications) messaging.implement(implementation)
 
   const exchange = new KeyExchange({
     kept,

@@ -13,7 +13,7 @@ export interface MemberProcess {
 
 export function startMember(
   options: object,
-  file: 'member.ts' | 'without-quic.ts' | 'stalling-member.ts' = 'member.ts',
+  file: 'member.ts' | 'ticking.ts' | 'without-quic.ts' | 'stalling-member.ts' = 'member.ts',
 ): MemberProcess {
   const program = join(import.meta.dirname, 'programs', file)
   const child = spawn(

@@ -1,23 +1,16 @@
 import { NodosumError } from '@nodosum/kernel'
-
-/** Nested deeper than this is refused on both sides. */
-export const payloadDepthMax = 16
-
-/** More values than this in one payload are refused on both sides. */
-export const payloadItemsMax = 10_000
-
-/** Keys with which JavaScript code at the other end could be made to change a prototype. */
-export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+import { bigintBytesMax, forbiddenKeys, type PayloadLimits } from '../wire/cbor-structure.ts'
 
 /**
  * Refuses what would not arrive as it is: whatever is not plain data, nested too deep, too much, or
  * refers back to itself.
  *
  * @param root what the value is called in messages, for example `payload`
- * @throws `PAYLOAD_INVALID` with the path inside the value and the remedy
+ * @throws `PAYLOAD_INVALID` with the path inside the value and the remedy, `MESSAGE_TOO_LARGE` for
+ *   more text and bytes than a message holds
  */
-export function checkPlain(value: unknown, root: string): void {
-  const walk = new PlainWalk(root)
+export function checkPlain(value: unknown, root: string, limits: PayloadLimits): void {
+  const walk = new PlainWalk(root, limits)
   try {
     walk.visit(value)
   } catch (cause) {
@@ -27,26 +20,40 @@ export function checkPlain(value: unknown, root: string): void {
   }
 }
 
+const bigintLimit = 1n << BigInt(8 * bigintBytesMax)
+
 /** One walk over a value. Its trail is left as it is when it throws: that is the path. */
 class PlainWalk {
   readonly #root: string
+  readonly #limits: PayloadLimits
   readonly #trail: (string | number)[] = []
   readonly #ancestors: object[] = []
   #items = 0
+  /** What its texts and bytes take encoded, at least. */
+  #bytes = 0
 
-  constructor(root: string) {
+  constructor(root: string, limits: PayloadLimits) {
     this.#root = root
+    this.#limits = limits
   }
 
   visit(value: unknown): void {
-    if (++this.#items > payloadItemsMax) {
-      const words = `has over ${payloadItemsMax} values: send several messages, or bytes`
+    const { itemsMax } = this.#limits
+    if (++this.#items > itemsMax) {
+      const words = `has over ${itemsMax} values: send several messages, or bytes`
       this.#trail.length = 0
       throw this.refusal(words)
     }
     switch (typeof value) {
+      case 'string':
+        return this.#grow(value.length)
       case 'object':
         if (value !== null) this.#enter(value)
+        return
+      case 'bigint':
+        if (value >= bigintLimit || value <= -bigintLimit) {
+          throw this.refusal(`is a big integer of over ${bigintBytesMax} bytes: send it as bytes`)
+        }
         return
       case 'function':
         throw this.refusal(`is a function${calledName(value)}: send what it returns, or plain data`)
@@ -62,11 +69,23 @@ class PlainWalk {
     return new NodosumError('ERR_NODOSUM_PAYLOAD_INVALID', message, { cause })
   }
 
+  /** What is too large is refused before memory is spent on encoding it. */
+  #grow(bytes: number): void {
+    this.#bytes += bytes
+    const { bytesMax } = this.#limits
+    if (this.#bytes <= bytesMax) return
+    const message =
+      `${this.#root} has over ${bytesMax} bytes: send it in parts, or raise ` +
+      'layers.streams.messageBytesMax on every node'
+    throw new NodosumError('ERR_NODOSUM_MESSAGE_TOO_LARGE', message, { details: { bytesMax } })
+  }
+
   #enter(value: object): void {
-    if (value instanceof Uint8Array || value instanceof Date) return
+    if (value instanceof Uint8Array) return this.#grow(value.length)
+    if (value instanceof Date) return
     const isArray = Array.isArray(value)
     if (!isPlain(value, isArray)) throw this.refusal(foreignWords(value))
-    if (this.#trail.length >= payloadDepthMax) throw this.#tooDeep(value)
+    if (this.#trail.length >= this.#limits.depthMax) throw this.#tooDeep(value)
     this.#ancestors.push(value)
     if (isArray) this.#visitArray(value)
     else this.#visitObject(value as Record<string, unknown>)
@@ -85,6 +104,7 @@ class PlainWalk {
     for (const key of Object.keys(value)) {
       this.#trail.push(key)
       if (forbiddenKeys.has(key)) throw this.refusal('has a key that is refused: rename it')
+      this.#grow(key.length)
       this.visit(value[key])
       this.#trail.pop()
     }
@@ -95,7 +115,8 @@ class PlainWalk {
     const way = [...this.#ancestors, value]
     const again = way.findIndex((each, index) => way.indexOf(each) < index)
     if (again === -1) {
-      return this.refusal(`is nested deeper than ${payloadDepthMax}: send it flatter, or as bytes`)
+      const { depthMax } = this.#limits
+      return this.refusal(`is nested deeper than ${depthMax}: send it flatter, or as bytes`)
     }
     const first = way.indexOf(way[again] as object)
     const back = pathOf(this.#root, this.#trail.slice(0, first))
@@ -176,7 +197,7 @@ function textOf(cause: unknown): string {
 }
 
 /** `payload.items[3].when`; a key that is no identifier is quoted. */
-function pathOf(root: string, trail: readonly (string | number)[]): string {
+export function pathOf(root: string, trail: readonly (string | number)[]): string {
   let path = root
   for (const key of trail) {
     if (typeof key === 'number') path += `[${key}]`

@@ -2,16 +2,18 @@ import {
   type ApplicationId,
   BoundedMap,
   type ErrorCode,
+  isNodosumError,
   type NodeId,
   NodosumError,
   parseNodeId,
   parseStreamName,
 } from '@nodosum/kernel'
 import { checkFunction } from '@nodosum/kernel/options'
-import { encodePayload } from '../adapters/cbor-payload.ts'
+import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
+import { encodeHeaders } from '../wire/message-frames.ts'
 import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
@@ -49,6 +51,7 @@ export interface RequestOptions {
 export interface ApplicationHost {
   readonly self: NodeId
   readonly options: MessagingOptions
+  readonly codec: PayloadCodec
   /** How a lane of this application reaches its peers. */
   laneHost(application: ApplicationId, lane: string): PeerLaneHost
   candidates(application: ApplicationId): readonly NodeId[]
@@ -84,22 +87,29 @@ export class Lane {
    *   list among them, or an option that is wrong; with a confirmation also `DELIVERY_UNKNOWN` and
    *   what the receiver answered. Of several nodes: the first failure, with all failed nodes in
    *   `details.failed`.
+   * @param method of a contract, whose handlers are to get it
    */
-  async send(to: Target, payload: unknown, options?: SendOptions): Promise<void> {
+  async send(
+    to: Target,
+    payload: unknown,
+    options?: SendOptions,
+    method: string | null = null,
+  ): Promise<void> {
     checkSend(to, options)
-    const encoded = encodePayload(payload)
+    const encoded = this.host.codec.encode(payload)
     const settings = {
       confirm: options?.confirm ?? 'accepted',
       timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
       signal: options?.signal,
     } as const
-    if (typeof to === 'string') return this.#peer(to).send(encoded, null, settings)
-    if ('kind' in to) {
-      const { node, headers } = resolveRule(to, this.applicationId, this.host)
+    if (typeof to === 'object' && 'kind' in to) {
+      const { node, headers } = resolveRule(to, this.applicationId, this.host, undefined, method)
       return this.#peer(node).send(encoded, headers, settings)
     }
+    const headers = method === null ? null : encodeHeaders(null, method)
+    if (typeof to === 'string') return this.#peer(to).send(encoded, headers, settings)
     const results = await Promise.allSettled(
-      to.map((node) => this.#peer(node).send(encoded, null, settings)),
+      to.map((node) => this.#peer(node).send(encoded, headers, settings)),
     )
     const failed = to.filter((_, index) => results[index]?.status === 'rejected')
     const first = results.find((result) => result.status === 'rejected')
@@ -119,9 +129,16 @@ export class Lane {
    */
   trySend(to: string, payload: unknown): 'accepted' | ErrorCode {
     const lane = this.#peers.get(to) ?? this.#checkedPeer(to)
-    return lane.trySend(
-      payload instanceof Uint8Array ? { bytes: payload, cbor: false } : encodePayload(payload),
-    )
+    if (payload instanceof Uint8Array) return lane.trySend({ bytes: payload, cbor: false })
+    let encoded: EncodedPayload
+    try {
+      encoded = this.host.codec.encode(payload)
+    } catch (error) {
+      if (!isNodosumError(error, 'ERR_NODOSUM_MESSAGE_TOO_LARGE')) throw error
+      this.#laneHost.refused()
+      return error.code
+    }
+    return lane.trySend(encoded)
   }
 
   /**
@@ -131,9 +148,11 @@ export class Lane {
   async broadcast(
     payload: unknown,
     options?: BroadcastOptions,
+    method: string | null = null,
   ): Promise<ReadonlyMap<string, Outcome>> {
     checkBroadcast(options)
-    const encoded = encodePayload(payload)
+    const encoded = this.host.codec.encode(payload)
+    const headers = method === null ? null : encodeHeaders(null, method)
     const targets = this.host
       .candidates(this.applicationId)
       .filter((node) => options?.includeSelf === true || node !== this.host.self)
@@ -147,12 +166,12 @@ export class Lane {
       targets.map(async (node): Promise<[string, Outcome]> => {
         if (confirm === 'accepted') {
           const lane = this.#peer(node)
-          const code = lane.trySend(encoded)
+          const code = lane.trySend(encoded, headers)
           if (code === 'accepted') return [node, { status: code }]
-          return [node, { status: 'refused', code, error: lane.explain(code, encoded) }]
+          return [node, { status: 'refused', code, error: lane.explain(code, encoded, headers) }]
         }
         try {
-          await this.#peer(node).send(encoded, null, settings)
+          await this.#peer(node).send(encoded, headers, settings)
           return [node, { status: 'delivered' }]
         } catch (error) {
           return [node, outcomeOf(error as NodosumError)]
@@ -250,7 +269,7 @@ export class Application extends Lane {
 
   /** Whether this node runs the application: it has a handler. */
   get isRunning(): boolean {
-    return this.#handlers.onMessage !== null || this.#handlers.onRequest !== null
+    return this.#handlers.isRunning
   }
 
   /**
@@ -259,9 +278,14 @@ export class Application extends Lane {
    * after an unknown outcome. Of a list of nodes each attempt asks one, at random among those
    * that are there.
    */
-  request(to: Target, payload: unknown, options?: RequestOptions): Promise<unknown> {
+  request(
+    to: Target,
+    payload: unknown,
+    options?: RequestOptions,
+    method: string | null = null,
+  ): Promise<unknown> {
     const { id: application, counters } = this
-    return this.host.request({ application, counters, to, payload, options })
+    return this.host.request({ application, counters, to, payload, options, method })
   }
 
   /** Ids of alive, non-draining members that run this application, self included, sorted. */

@@ -1,5 +1,6 @@
 import { NodosumError, parseNodeId } from '@nodosum/kernel'
 import {
+  type CallOption,
   type CallOptions,
   callChoice,
   callDuration,
@@ -30,6 +31,10 @@ const requestKnown: CallOptions = new Map([
   ['idempotent', callFlag],
 ])
 
+/** Checked as a target later. */
+const callTarget: CallOption = { takes: 'a target', accepts: () => true }
+const callText: CallOption = { takes: 'a string', accepts: (value) => typeof value === 'string' }
+
 /** @throws `CONFIG_INVALID` for a target or an option that is wrong */
 export function checkSend(to: unknown, options: SendOptions | undefined): void {
   if (options !== undefined) checkCallOptions(calls.send, options, sendKnown)
@@ -45,6 +50,56 @@ export function checkRequest(to: unknown, options: RequestOptions | undefined): 
 /** @throws `CONFIG_INVALID` for an option that is wrong */
 export function checkBroadcast(options: BroadcastOptions | undefined): void {
   if (options !== undefined) checkCallOptions(calls.broadcast, options, broadcastKnown)
+}
+
+type ContractCallName = 'request' | 'send' | 'broadcast' | 'stream'
+
+interface ContractCall {
+  readonly call: string
+  readonly kind: 'request' | 'message' | 'streaming'
+  readonly known: CallOptions
+}
+
+const askKnown: CallOptions = new Map([
+  ['timeoutMs', callDuration(1)],
+  ['signal', callSignal],
+  ['to', callTarget],
+])
+const contractCalls: Readonly<Record<ContractCallName, ContractCall>> = {
+  request: { call: 'node.request(method, input, options)', kind: 'request', known: askKnown },
+  send: {
+    call: 'node.send(method, payload, options)',
+    kind: 'message',
+    known: new Map([...sendKnown, ['to', callTarget], ['lane', callText]]),
+  },
+  broadcast: {
+    call: 'node.broadcast(method, payload, options)',
+    kind: 'message',
+    known: new Map([...broadcastKnown, ['lane', callText]]),
+  },
+  stream: { call: 'node.stream(method, input, options)', kind: 'streaming', known: askKnown },
+}
+
+/** @throws `CONFIG_INVALID` for what is no method of that kind, and an option or target that is wrong */
+export function checkContractCall(
+  name: ContractCallName,
+  method: unknown,
+  options: object | undefined,
+): void {
+  const { call, kind, known } = contractCalls[name]
+  const { kind: given, application } = (method ?? {}) as { kind?: unknown; application?: unknown }
+  if (typeof application !== 'string') {
+    const what = given === undefined ? described(method) : `a definition without a contract`
+    throw invalid(`${call} takes a method of a contract, such as shop.reserve, not ${what}`)
+  }
+  if (given !== kind) {
+    const { name: its } = method as { name: string }
+    throw invalid(`${call} takes a ${kind}; ${application}.${its} is a ${given}`)
+  }
+  if (options === undefined) return
+  checkCallOptions(call, options, known)
+  const { to } = options as { to?: unknown }
+  if (to !== undefined) checkTarget(call, to)
 }
 
 /** @throws `CONFIG_INVALID` for what is no single node id */

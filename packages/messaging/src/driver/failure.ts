@@ -1,14 +1,72 @@
-import { type ErrorCode, errorCatalog, isNodosumError, NodosumError } from '@nodosum/kernel'
+import {
+  type ErrorCode,
+  errorCatalog,
+  isNodosumError,
+  NodosumError,
+  utf8Decode,
+  utf8Encode,
+} from '@nodosum/kernel'
+import type { PayloadCodec } from '../adapters/cbor-payload.ts'
+import { issuesMax } from '../adapters/standard-schema.ts'
 import type { LaneRefusal } from '../ports.ts'
-import { envelopeBytesMax, type Failure } from '../wire/message-frames.ts'
+import {
+  envelopeBytesMax,
+  type Failure,
+  type FailureData,
+  failureBytesMax,
+} from '../wire/message-frames.ts'
+
+/** What arrived does not fit the contract; its handler did not start. */
+export class InputRefused extends Error {
+  /** The issues, as they travel. */
+  readonly data: FailureData
+
+  constructor(message: string, issues: readonly string[]) {
+    super(message)
+    this.data = { bytes: utf8Encode(issues.join('\n')), cbor: false }
+  }
+}
+
+/** A handler threw an error that its contract declares. */
+export class DeclaredFailure extends Error {
+  readonly code: string
+  readonly data: unknown
+
+  constructor(code: string, message: string, data: unknown) {
+    super(message)
+    this.code = code
+    this.data = data
+  }
+}
+
+/** What a handler on another node threw, as `cause` of the `REMOTE_ERROR`. */
+export class RemoteError extends Error {
+  readonly code: string
+  /** Of an error that the contract may declare. */
+  readonly data: FailureData | undefined
+
+  constructor(failure: Failure) {
+    super(failure.message)
+    this.name = failure.name
+    this.code = failure.remoteCode
+    this.data = failure.data
+    // Where it was thrown only the other node knows.
+    this.stack = `${failure.name}: ${failure.message}`
+    // For contracts only; an error that is printed does not show bytes.
+    Object.defineProperty(this, 'data', { enumerable: false })
+  }
+}
 
 /** A refusal by this node, as it travels. */
-export function refusal(code: ErrorCode, message: string): Failure {
-  return { code, name: '', message, remoteCode: '' }
+export function refusal(code: ErrorCode, message: string, data?: FailureData): Failure {
+  return { code, name: '', message, remoteCode: '', data }
 }
 
 /** What a handler threw, as it travels; it can be anything. */
 export function handlerFailure(error: unknown): Failure {
+  if (error instanceof InputRefused) {
+    return refusal('ERR_NODOSUM_PAYLOAD_INVALID', error.message, error.data)
+  }
   if (!(error instanceof Error)) {
     return { code: '', name: 'Error', message: textOf(() => error), remoteCode: '' }
   }
@@ -17,6 +75,20 @@ export function handlerFailure(error: unknown): Failure {
     name: textOf(() => error.name),
     message: textOf(() => error.message),
     remoteCode: textOf(() => (error as { code?: unknown }).code ?? ''),
+  }
+}
+
+/** The same; of an error that a contract declares its data travels along. */
+export function declaredFailure(error: unknown, codec: PayloadCodec, bytesMax: number): Failure {
+  if (!(error instanceof DeclaredFailure)) return handlerFailure(error)
+  const { code, message } = error
+  try {
+    const data = codec.encode(error.data, `${code} data`)
+    const size = data.bytes.length + failureBytesMax
+    if (size > bytesMax) throw tooLarge(`the data of ${code}`, size, 0, bytesMax)
+    return { code: '', name: 'ContractError', message, remoteCode: code, data }
+  } catch (unfit) {
+    return handlerFailure(unfit)
   }
 }
 
@@ -33,9 +105,12 @@ function textOf(read: () => unknown): string {
 export function errorOf(failure: Failure, peer: string): NodosumError {
   if (Object.hasOwn(errorCatalog, failure.code)) {
     const code = failure.code as ErrorCode
-    return new NodosumError(code, `${peer}: ${failure.message}`, { details: { node: peer } })
+    const issues = issuesOf(failure)
+    const details = { node: peer, ...(issues === null ? {} : { issues }) }
+    return new NodosumError(code, `${peer}: ${failure.message}`, { details })
   }
   return new NodosumError('ERR_NODOSUM_REMOTE_ERROR', `${peer}: ${failure.message}`, {
+    cause: new RemoteError(failure),
     details: {
       node: peer,
       remoteName: failure.name,
@@ -48,6 +123,12 @@ export function errorOf(failure: Failure, peer: string): NodosumError {
 /** What a refused lane means for what was to go over it. */
 export function laneError({ code, message }: LaneRefusal, peer: string): NodosumError {
   return errorOf({ code, name: '', message, remoteCode: code }, peer)
+}
+
+/** What is wrong with a payload, one line for each value. */
+function issuesOf({ code, data }: Failure): string[] | null {
+  if (code !== 'ERR_NODOSUM_PAYLOAD_INVALID' || data === undefined || data.cbor) return null
+  return utf8Decode(data.bytes)?.split('\n').slice(0, issuesMax) ?? null
 }
 
 /** Whether a payload and the headers before it are more than one frame may hold. */

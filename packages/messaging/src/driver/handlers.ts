@@ -1,5 +1,8 @@
-import { BoundedQueue, type Logger } from '@nodosum/kernel'
+import { BoundedQueue, type Logger, NodosumError } from '@nodosum/kernel'
+import type { Implementation, MethodHandler, StreamHandler } from '../contract/implement.ts'
+import type { TypedCalls } from '../contract/typed-calls.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import { DeclaredFailure, InputRefused } from './failure.ts'
 
 /** What a handler learns about what it was given. */
 export interface MessageContext {
@@ -10,6 +13,17 @@ export interface MessageContext {
   readonly signal: AbortSignal
   readonly deadlineMs: number | null
   readonly key: string | null
+  /** Calls to other nodes, and to this one, by contract. */
+  readonly node: TypedCalls
+}
+
+/** What all contexts of one incoming lane have in common. */
+export interface Origin {
+  readonly from: string
+  readonly application: string
+  readonly lane: string
+  readonly idPrefix: string
+  readonly node: TypedCalls
 }
 
 export type MessageHandler = (payload: unknown, context: MessageContext) => void | Promise<void>
@@ -22,22 +36,19 @@ export class HandlerContext implements MessageContext {
   readonly lane: string
   readonly key: string | null
   readonly deadlineMs: number | null
+  readonly node: TypedCalls
   readonly #idPrefix: string
   readonly #sequence: number
   #aborted = false
   #controller: AbortController | null = null
 
-  constructor(
-    origin: { from: string; application: string; lane: string; idPrefix: string },
-    sequence: number,
-    key: string | null,
-    deadlineMs: number | null,
-  ) {
+  constructor(origin: Origin, sequence: number, key: string | null, deadlineMs: number | null) {
     this.from = origin.from
     this.application = origin.application
     this.lane = origin.lane
     this.key = key
     this.deadlineMs = deadlineMs
+    this.node = origin.node
     this.#idPrefix = origin.idPrefix
     this.#sequence = sequence
   }
@@ -71,6 +82,11 @@ export class Handlers {
   onRequest: RequestHandler | null = null
   /** True while the node drains: new work is refused. */
   draining = false
+  /** What handlers call other nodes with. */
+  readonly node: TypedCalls
+  #methods: ReadonlyMap<string, MethodHandler> = new Map()
+  #streams = 0
+  readonly #streamsMax: number
   #messages = 0
   #requests = 0
   #startsQueued = false
@@ -86,10 +102,14 @@ export class Handlers {
     logger: Logger
     concurrencyMax: number
     requestQueueMax: number
+    streamsMax: number
+    node: TypedCalls
   }) {
     this.application = options.application
     this.counters = options.counters
     this.logger = options.logger
+    this.node = options.node
+    this.#streamsMax = options.streamsMax
     this.#concurrencyMax = options.concurrencyMax
     this.#requestQueue =
       options.requestQueueMax === 0 ? null : new BoundedQueue(options.requestQueueMax)
@@ -97,7 +117,60 @@ export class Handlers {
 
   /** Handlers that have started and not finished, and requests that wait for one. */
   get busy(): number {
-    return this.#messages + this.#requests + (this.#requestQueue?.size ?? 0)
+    return this.#messages + this.#requests + this.#streams + (this.#requestQueue?.size ?? 0)
+  }
+
+  /** Whether this node runs the application: it has a handler. */
+  get isRunning(): boolean {
+    return this.onMessage !== null || this.onRequest !== null || this.#methods.size > 0
+  }
+
+  /** @throws `CONFIG_INVALID` when the application is implemented already */
+  implement({ methods }: Implementation): void {
+    if (this.#methods.size > 0) {
+      const message = `contract ${this.application} is implemented twice on this node: implement it once`
+      throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+    }
+    this.#methods = methods
+  }
+
+  /** @param method of a contract; null for the untyped form */
+  messageHandler(method: string | null): MessageHandler | null {
+    if (method === null) return this.onMessage
+    const found = this.#methods.get(method)
+    return found?.kind === 'message' ? (found.handle as MessageHandler) : null
+  }
+
+  /** @param method of a contract; null for the untyped form */
+  requestHandler(method: string | null): RequestHandler | null {
+    if (method === null) return this.onRequest
+    const found = this.#methods.get(method)
+    return found?.kind === 'request' ? found.handle : null
+  }
+
+  streamHandler(method: string | null): StreamHandler | null {
+    const found = method === null ? undefined : this.#methods.get(method)
+    return found?.kind === 'streaming' ? found : null
+  }
+
+  /** What the sender is told who wants a handler that is not there. */
+  noHandler(kind: 'message' | 'request' | 'streaming', method: string | null): string {
+    const { application } = this
+    if (method === null) return `${application} has no ${kind} handler`
+    const found = this.#methods.get(method)
+    if (found !== undefined) return `${application}.${method} is a ${found.kind}, no ${kind}`
+    return `${application} has no method ${method} on this node`
+  }
+
+  /** False when as many streams run as may. */
+  streamStarted(): boolean {
+    if (this.#streams >= this.#streamsMax) return false
+    this.#streams += 1
+    return true
+  }
+
+  streamFinished(): void {
+    this.#streams -= 1
   }
 
   get messagesAreFull(): boolean {
@@ -151,7 +224,9 @@ export class Handlers {
     this.#startsQueued = false
   }
 
-  failed(kind: 'message' | 'request', from: string, error: unknown): void {
+  failed(kind: 'message' | 'request' | 'streaming', from: string, error: unknown): void {
+    // No handler ran, or it answered as its contract says.
+    if (error instanceof InputRefused || error instanceof DeclaredFailure) return
     this.counters.handlerErrors += 1
     this.logger.warn(
       { event: 'handler.failed', application: this.application, kind, peer_id: from, err: error },

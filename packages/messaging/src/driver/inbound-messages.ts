@@ -1,10 +1,16 @@
-import { ByteReader, isNodosumError } from '@nodosum/kernel'
-import { decodePayload } from '../adapters/cbor-payload.ts'
+import { ByteReader, type ErrorCode, isNodosumError } from '@nodosum/kernel'
+import type { PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import { decodeHeaders, envelopeBit, messageFrame } from '../wire/message-frames.ts'
+import {
+  decodeHeaders,
+  envelopeBit,
+  type FailureData,
+  messageFrame,
+  noHeaders,
+} from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
-import { handlerFailure, refusal } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable } from './handlers.ts'
+import { handlerFailure, InputRefused, refusal } from './failure.ts'
+import { HandlerContext, type Handlers, isThenable, type Origin } from './handlers.ts'
 
 /** Whether this node owns a routing key of an application. */
 export type Owns = (application: string, key: string) => boolean
@@ -21,7 +27,8 @@ export class InboundMessages {
   readonly #owns: Owns
   readonly #markDirty: (lane: InboundMessages) => void
   readonly #onBroken: (what: string) => void
-  readonly #origin: { from: string; application: string; lane: string; idPrefix: string }
+  readonly #codec: PayloadCodec
+  readonly #origin: Origin
   readonly #running = new Set<HandlerContext>()
   #startedSequence = 0
   #toldSequence = 0
@@ -35,6 +42,7 @@ export class InboundMessages {
     handlers: Handlers
     owns: Owns
     idPrefix: string
+    codec: PayloadCodec
     /** Asks for `tellStarted` at the end of this turn. */
     markDirty: (lane: InboundMessages) => void
     onBroken: (what: string) => void
@@ -46,11 +54,13 @@ export class InboundMessages {
     this.#owns = options.owns
     this.#markDirty = options.markDirty
     this.#onBroken = options.onBroken
+    this.#codec = options.codec
     this.#origin = {
       from: options.session.peer,
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
+      node: options.handlers.node,
     }
   }
 
@@ -62,17 +72,19 @@ export class InboundMessages {
     this.#settled(sequence)
     this.#handlers.counters.received += 1
     let at = start + 1
-    let key: string | null = null
+    let { key, method } = noHeaders
     if ((bits & envelopeBit.headers) !== 0) {
       const reader = new ByteReader(bytes, at, end)
-      key = decodeHeaders(reader).key
+      const headers = decodeHeaders(reader)
+      key = headers.key
+      method = headers.method
       if (reader.failed) return this.#refuse(sequence, 'ERR_NODOSUM_DECODE_FAILED', 'headers')
       at = reader.offset
     }
-    const handler = this.#handlers.onMessage
+    const handler = this.#handlers.messageHandler(method)
     const { application } = this.#origin
     if (handler === null) {
-      const message = `${application} has no message handler`
+      const message = this.#handlers.noHandler('message', method)
       return this.#refuse(sequence, 'ERR_NODOSUM_NO_HANDLER', message)
     }
     if (this.#handlers.draining) {
@@ -84,7 +96,7 @@ export class InboundMessages {
     let payload: unknown = bytes.subarray(at, end)
     if ((bits & envelopeBit.cbor) !== 0) {
       try {
-        payload = decodePayload(payload as Uint8Array, true)
+        payload = this.#codec.decode(payload as Uint8Array, true)
         this.#undecodable = 0
       } catch (error) {
         const why = isNodosumError(error) ? error.message : 'the payload does not decode'
@@ -101,6 +113,10 @@ export class InboundMessages {
     try {
       result = handler(payload, context)
     } catch (error) {
+      if (error instanceof InputRefused) {
+        const { message, data } = error
+        return this.#refuse(sequence, 'ERR_NODOSUM_PAYLOAD_INVALID', message, data)
+      }
       return this.#finished(sequence, confirm, error)
     }
     if (isThenable(result)) this.#wait(sequence, confirm, context, result)
@@ -130,9 +146,9 @@ export class InboundMessages {
     this.#startedSequence = sequence
   }
 
-  #refuse(sequence: number, code: Parameters<typeof refusal>[0], message: string): void {
+  #refuse(sequence: number, code: ErrorCode, message: string, data?: FailureData): void {
     const { stream } = this.#lane
-    this.#control.failure(messageFrame.refused, stream, sequence, refusal(code, message))
+    this.#control.failure(messageFrame.refused, stream, sequence, refusal(code, message, data))
   }
 
   #wait(

@@ -1,10 +1,22 @@
 import { BoundedMap, ByteReader, type Scheduler } from '@nodosum/kernel'
-import { decodePayload, encodePayload } from '../adapters/cbor-payload.ts'
+import type { PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import { decodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import {
+  decodeHeaders,
+  envelopeBit,
+  type Failure,
+  messageFrame,
+  noHeaders,
+} from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
-import { handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable } from './handlers.ts'
+import { declaredFailure, handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
+import {
+  HandlerContext,
+  type Handlers,
+  isThenable,
+  type Origin,
+  type RequestHandler,
+} from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
 
 /** Answers the requests of one incoming lane: each gets exactly one reply or failure. */
@@ -15,9 +27,10 @@ export class InboundRequests {
   readonly #handlers: Handlers
   readonly #owns: Owns
   readonly #scheduler: Scheduler
+  readonly #codec: PayloadCodec
   readonly #bytesMax: number
   readonly #onBroken: (what: string) => void
-  readonly #origin: { from: string; application: string; lane: string; idPrefix: string }
+  readonly #origin: Origin
   readonly #contexts: BoundedMap<number, HandlerContext>
 
   constructor(options: {
@@ -28,6 +41,7 @@ export class InboundRequests {
     owns: Owns
     scheduler: Scheduler
     idPrefix: string
+    codec: PayloadCodec
     bytesMax: number
     contextsMax: number
     onBroken: (what: string) => void
@@ -38,6 +52,7 @@ export class InboundRequests {
     this.#handlers = options.handlers
     this.#owns = options.owns
     this.#scheduler = options.scheduler
+    this.#codec = options.codec
     this.#bytesMax = options.bytesMax
     this.#onBroken = options.onBroken
     this.#contexts = new BoundedMap(options.contextsMax)
@@ -46,6 +61,7 @@ export class InboundRequests {
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
+      node: options.handlers.node,
     }
   }
 
@@ -56,9 +72,14 @@ export class InboundRequests {
     if (type !== messageFrame.request || reader.failed) {
       return this.#onBroken(`frame type ${type} on a lane of requests`)
     }
-    const key = (bits & envelopeBit.headers) === 0 ? null : decodeHeaders(reader).key
+    const { key, method } = (bits & envelopeBit.headers) === 0 ? noHeaders : decodeHeaders(reader)
     if (reader.failed) return this.#onBroken('the headers of a request do not decode')
     this.#handlers.counters.received += 1
+    const handler = this.#handlers.requestHandler(method)
+    if (handler === null) {
+      const message = this.#handlers.noHandler('request', method)
+      return this.#fail(sequence, refusal('ERR_NODOSUM_NO_HANDLER', message))
+    }
     const problem = this.#problem(key)
     if (problem !== null) return this.#fail(sequence, problem)
     const context = new HandlerContext(this.#origin, sequence, key, deadlineMs)
@@ -67,7 +88,7 @@ export class InboundRequests {
     const cbor = (bits & envelopeBit.cbor) !== 0
     const untilMs = this.#scheduler.nowMs() + deadlineMs
     const admitted = this.#handlers.admitRequest(() =>
-      this.#start(sequence, body, cbor, context, untilMs),
+      this.#start(sequence, handler, body, cbor, context, untilMs),
     )
     if (!admitted) {
       this.#contexts.delete(sequence)
@@ -91,9 +112,6 @@ export class InboundRequests {
 
   #problem(key: string | null): Failure | null {
     const { application } = this.#origin
-    if (this.#handlers.onRequest === null) {
-      return refusal('ERR_NODOSUM_NO_HANDLER', `${application} has no request handler`)
-    }
     if (this.#handlers.draining) {
       return refusal('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
     }
@@ -106,18 +124,18 @@ export class InboundRequests {
 
   #start(
     sequence: number,
+    handler: RequestHandler,
     body: Uint8Array,
     cbor: boolean,
     context: HandlerContext,
     untilMs: number,
   ): void {
-    const handler = this.#handlers.onRequest
     // The caller has given up; nobody waits for a result.
     const isLate = context.aborted || this.#scheduler.nowMs() > untilMs
-    if (handler === null || isLate) return this.#finish(sequence)
+    if (isLate) return this.#finish(sequence)
     let payload: unknown
     try {
-      payload = decodePayload(body, cbor)
+      payload = this.#codec.decode(body, cbor)
     } catch (error) {
       this.#fail(sequence, refusal('ERR_NODOSUM_PAYLOAD_INVALID', (error as Error).message))
       return this.#finish(sequence)
@@ -138,7 +156,7 @@ export class InboundRequests {
   #reply(sequence: number, value: unknown): void {
     let failure: Failure | null = null
     try {
-      const { bytes, cbor } = encodePayload(value, 'reply')
+      const { bytes, cbor } = this.#codec.encode(value, 'reply')
       if (isTooLarge(bytes.length, 0, this.#bytesMax)) {
         // The handler has run: this is its failure, no refusal.
         failure = handlerFailure(tooLarge('the reply', bytes.length, 0, this.#bytesMax))
@@ -152,7 +170,7 @@ export class InboundRequests {
 
   #threw(sequence: number, error: unknown): void {
     this.#handlers.failed('request', this.#session.peer, error)
-    this.#fail(sequence, handlerFailure(error))
+    this.#fail(sequence, declaredFailure(error, this.#codec, this.#bytesMax))
     this.#finish(sequence)
   }
 

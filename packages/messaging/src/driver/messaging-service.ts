@@ -11,6 +11,9 @@ import {
   type Random,
   type Scheduler,
 } from '@nodosum/kernel'
+import { PayloadCodec } from '../adapters/cbor-payload.ts'
+import type { Implementation } from '../contract/implement.ts'
+import { type TypedCalls, typedCalls } from '../contract/typed-calls.ts'
 import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
 import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
@@ -18,13 +21,16 @@ import type { MessagingOptions } from '../options.ts'
 import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
 import { Handlers } from './handlers.ts'
-import { InboundMessages } from './inbound-messages.ts'
+import { InboundMessages, type Owns } from './inbound-messages.ts'
 import { InboundRequests } from './inbound-requests.ts'
+import { messageIdPrefix } from './message-id.ts'
 import { OutboundMessages } from './outbound-messages.ts'
 import { OutboundRequests } from './outbound-requests.ts'
 import type { PeerLaneHost } from './peer-lane.ts'
 import { type LinkParts, PeerLink } from './peer-link.ts'
 import { performRequest, type RequestCall, type RequestHost } from './request-call.ts'
+import { StreamCall, type StreamHost } from './stream-call.ts'
+import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
 /** An accepted message that did not end as delivered. */
 export interface Undelivered {
@@ -57,6 +63,8 @@ const flushLookMs = 5
 /** All applications of one node and everything they have under way. */
 export class MessagingService {
   onUndelivered: ((message: Undelivered) => void) | null = null
+  /** Calls by contract. */
+  readonly calls: TypedCalls
   readonly #self: { nodeId: NodeId; bootId: BootId }
   readonly #sessions: Sessions
   readonly #directory: Directory
@@ -65,6 +73,7 @@ export class MessagingService {
   readonly #logger: Logger
   readonly #options: MessagingOptions
   readonly #messageBytesMax: number
+  readonly #codec: PayloadCodec
   readonly #applications: BoundedMap<string, Registered>
   readonly #links = new Map<Session, PeerLink>()
   readonly #applicationHost: ApplicationHost
@@ -90,10 +99,17 @@ export class MessagingService {
     this.#logger = options.logger
     this.#options = options.options
     this.#messageBytesMax = options.messageBytesMax
+    const { payloadDepthMax, payloadItemsMax, sendTimeoutMs, requestTimeoutMs } = options.options
+    this.#codec = new PayloadCodec({
+      depthMax: payloadDepthMax,
+      itemsMax: payloadItemsMax,
+      bytesMax: options.messageBytesMax,
+    })
     this.#applications = new BoundedMap(options.options.applicationsMax)
     this.#applicationHost = {
       self: options.self.nodeId,
       options: options.options,
+      codec: this.#codec,
       laneHost: (application, lane) => this.#laneHost(application, lane),
       candidates: (application) => this.#directory.candidates(application),
       owner: (application, key) => this.#owner(application, key),
@@ -102,6 +118,28 @@ export class MessagingService {
       request: (call) => this.#request(call),
       registered: () => this.#announce(),
     }
+    this.calls = typedCalls({
+      scheduler: options.scheduler,
+      codec: this.#codec,
+      sendTimeoutMs,
+      requestTimeoutMs,
+      application: (id) => this.application(id),
+      stream: (call) => {
+        const { id, counters } = this.application(call.application)
+        return new StreamCall({ ...call, application: id, counters }, this.#streamHost())
+      },
+    })
+  }
+
+  /**
+   * Registers the handlers of a contract and tells the cluster that this node runs it.
+   *
+   * @throws `CONFIG_INVALID` when it is implemented already, `LIMIT_PENDING` past `applicationsMax`
+   */
+  implement(implementation: Implementation): void {
+    const id = parseApplicationId(implementation.application, 'application')
+    this.#registered(id).handlers.implement(implementation)
+    this.#announce()
   }
 
   /** Takes over a new session; to be called before anything arrives on it. */
@@ -133,6 +171,7 @@ export class MessagingService {
   /** From now on new work is refused with PEER_DRAINING; what runs goes on. */
   drain(): void {
     for (const { handlers } of this.#applications.values()) handlers.draining = true
+    for (const link of this.#links.values()) link.drain()
   }
 
   /**
@@ -172,6 +211,8 @@ export class MessagingService {
         logger: this.#logger,
         concurrencyMax: this.#options.handlerConcurrencyMax,
         requestQueueMax: this.#options.requestQueueMax,
+        streamsMax: this.#options.streamsMax,
+        node: this.calls,
       })
       found = { application: new Application(id, handlers, this.#applicationHost), handlers }
       if (!this.#applications.set(id, found)) {
@@ -218,6 +259,9 @@ export class MessagingService {
     return rendezvousOwner(key, this.#directory.candidates(application))
   }
 
+  readonly #owns: Owns = (application, key) =>
+    this.#owner(application as ApplicationId, key) === this.#self.nodeId
+
   #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
@@ -232,7 +276,11 @@ export class MessagingService {
   }
 
   #request(call: RequestCall): Promise<unknown> {
-    const host: RequestHost = {
+    return performRequest(call, this.#requestHost())
+  }
+
+  #requestHost(): RequestHost {
+    return {
       ...this.#applicationHost,
       scheduler: this.#scheduler,
       random: this.#random,
@@ -243,7 +291,16 @@ export class MessagingService {
         return link.requests(application)
       },
     }
-    return performRequest(call, host)
+  }
+
+  #streamHost(): StreamHost {
+    return {
+      ...this.#requestHost(),
+      streams: async (peer, application) => {
+        const link = this.#link(peer) ?? (await this.#connect(peer))
+        return link.streams(application)
+      },
+    }
   }
 
   readonly #parts: LinkParts = {
@@ -254,10 +311,12 @@ export class MessagingService {
         session: link.session,
         counters: this.#registered(application as ApplicationId).application.counters,
         scheduler: this.#scheduler,
+        codec: this.#codec,
         bytesMax: this.#messageBytesMax,
         pendingMax: this.#options.pendingRequestsMax,
       }),
     inbound: (link, lane) => this.#inbound(link, lane),
+    streams: (ends) => this.#streams(ends),
     closed: (link) => {
       this.#links.delete(link.session)
       this.#scheduler.immediate(() => {
@@ -283,7 +342,25 @@ export class MessagingService {
     })
   }
 
-  #inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null {
+  #streams(ends: StreamEnds): StreamLane {
+    const { session, application } = ends
+    return new StreamLane({
+      ...ends,
+      handlers: this.#registered(application as ApplicationId).handlers,
+      scheduler: this.#scheduler,
+      options: this.#options,
+      codec: this.#codec,
+      bytesMax: this.#messageBytesMax,
+      owns: this.#owns,
+      idPrefix: (stream) =>
+        messageIdPrefix(session.peerBootId, this.#self.bootId, session, { stream }),
+    })
+  }
+
+  #inbound(
+    link: PeerLink,
+    lane: IncomingLane,
+  ): InboundMessages | InboundRequests | StreamLane | null {
     if (!isApplicationId(lane.application)) return null
     if (this.#applications.isFull && !this.#applications.has(lane.application)) return null
     const { handlers } = this.#registered(lane.application)
@@ -293,10 +370,14 @@ export class MessagingService {
       session,
       control: link.control,
       handlers,
-      owns: (application: string, key: string): boolean =>
-        this.#owner(application as ApplicationId, key) === this.#self.nodeId,
+      codec: this.#codec,
+      owns: this.#owns,
       idPrefix: messageIdPrefix(session.peerBootId, this.#self.bootId, session, lane),
       onBroken: link.broken,
+    }
+    if (lane.kind === 'streams') {
+      const streams = link.streams(lane.application)
+      return streams.bind(lane.stream) ? streams : null
     }
     if (lane.kind === 'messages') {
       return new InboundMessages({ ...shared, markDirty: link.markDirty })
@@ -308,14 +389,4 @@ export class MessagingService {
       contextsMax: this.#options.handlerConcurrencyMax + this.#options.requestQueueMax,
     })
   }
-}
-
-/** Both ends give a message the same id: who sent it to whom, over which session and lane. */
-function messageIdPrefix(
-  from: BootId,
-  to: BootId,
-  session: Session,
-  lane: { stream: number },
-): string {
-  return `${from}.${to.slice(0, 8)}.${session.id}.${lane.stream}.`
 }

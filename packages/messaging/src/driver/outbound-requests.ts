@@ -6,7 +6,7 @@ import {
   varintLength,
   writeVarint,
 } from '@nodosum/kernel'
-import { decodePayload, type EncodedPayload } from '../adapters/cbor-payload.ts'
+import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
 import { envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
@@ -25,6 +25,7 @@ export class OutboundRequests {
   readonly #session: Session
   readonly #counters: DeliveryCounters
   readonly #scheduler: Scheduler
+  readonly #codec: PayloadCodec
   readonly #bytesMax: number
   readonly #pending: BoundedMap<number, Pending>
 
@@ -33,6 +34,7 @@ export class OutboundRequests {
     session: Session
     counters: DeliveryCounters
     scheduler: Scheduler
+    codec: PayloadCodec
     bytesMax: number
     pendingMax: number
   }) {
@@ -40,6 +42,7 @@ export class OutboundRequests {
     this.#session = options.session
     this.#counters = options.counters
     this.#scheduler = options.scheduler
+    this.#codec = options.codec
     this.#bytesMax = options.bytesMax
     this.#pending = new BoundedMap(options.pendingMax)
   }
@@ -126,7 +129,7 @@ export class OutboundRequests {
     if (pending === null) return
     this.#counters.delivered += 1
     try {
-      pending.resolve(decodePayload(bytes, cbor))
+      pending.resolve(this.#codec.decode(bytes, cbor))
     } catch (error) {
       pending.reject(error as NodosumError)
     }

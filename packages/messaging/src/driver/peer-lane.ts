@@ -65,12 +65,12 @@ export class PeerLane {
     return this.#waiting.size
   }
 
-  trySend(payload: EncodedPayload): 'accepted' | ErrorCode {
+  trySend(payload: EncodedPayload, headers: Uint8Array | null = null): 'accepted' | ErrorCode {
     while (this.#waiting.peek()?.done) this.#waiting.poll()
     const out = this.#live()
     let result: 'accepted' | ErrorCode = 'ERR_NODOSUM_NOT_CONNECTED'
     if (this.#waiting.size > 0) result = 'ERR_NODOSUM_BACKPRESSURE'
-    else if (out !== null) result = out.offer(payload, null, 'accepted', null)
+    else if (out !== null) result = out.offer(payload, headers, 'accepted', null)
     else {
       const problem = this.#host.problem(this.peer)
       if (problem === null) this.#connect()
@@ -81,12 +81,12 @@ export class PeerLane {
   }
 
   /** The error behind a code with which `trySend` has just refused a payload. */
-  explain(code: ErrorCode, payload: EncodedPayload): NodosumError {
+  explain(code: ErrorCode, payload: EncodedPayload, headers: Uint8Array | null): NodosumError {
     switch (code) {
       case 'ERR_NODOSUM_NOT_CONNECTED':
         return notConnected(`there is no session to ${this.peer} yet`, this.#lastError)
       case 'ERR_NODOSUM_MESSAGE_TOO_LARGE':
-        if (this.#out !== null) return this.#out.tooLarge(payload, null)
+        if (this.#out !== null) return this.#out.tooLarge(payload, headers)
         break
       case 'ERR_NODOSUM_BACKPRESSURE':
         return new NodosumError(code, `no room for a message to ${this.peer}`)

@@ -11,15 +11,20 @@ import type { InboundMessages } from './inbound-messages.ts'
 import type { InboundRequests } from './inbound-requests.ts'
 import type { OutboundMessages } from './outbound-messages.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
+import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
 /** Makes the parts of a link; they know the applications, the link does not. */
 export interface LinkParts {
   messages(link: PeerLink, application: string, lane: OutgoingLane): OutboundMessages
   requests(link: PeerLink, application: string, out: OutgoingLane): OutboundRequests
   /** Null when the application is unknown here and there is no room to remember it. */
-  inbound(link: PeerLink, lane: IncomingLane): InboundMessages | InboundRequests | null
+  inbound(link: PeerLink, lane: IncomingLane): Incoming | null
+  streams(ends: StreamEnds): StreamLane
   closed(link: PeerLink): void
 }
+
+type Incoming = InboundMessages | InboundRequests | StreamLane
+type Outgoing = OutboundMessages | OutboundRequests | StreamLane
 
 /** Everything of messaging that lives as long as one session. */
 export class PeerLink {
@@ -29,10 +34,11 @@ export class PeerLink {
   readonly #parts: LinkParts
   readonly #messages = new Map<string, Map<string, OutboundMessages>>()
   readonly #requests = new Map<string, OutboundRequests>()
-  readonly #outgoing = new Map<number, OutboundMessages | OutboundRequests>()
-  readonly #incoming = new Map<number, InboundMessages | InboundRequests>()
+  readonly #streams = new Map<string, StreamLane>()
+  readonly #outgoing = new Map<number, Outgoing>()
+  readonly #incoming = new Map<number, Incoming>()
   /** Lanes that their sender has closed and on whose messages handlers run. */
-  readonly #ended = new Set<InboundMessages | InboundRequests>()
+  readonly #ended = new Set<Incoming>()
   /** The highest number of a lane that was opened here; what is said of lower ones comes late. */
   #lastStream = 0
   #dirty: InboundMessages[] = []
@@ -84,9 +90,11 @@ export class PeerLink {
     let lane = lanes.get(name)
     if (lane === undefined) {
       const out = this.session.openLane('messages', application, name)
-      lane = this.#parts.messages(this, application, out)
-      lanes.set(name, lane)
-      this.#own(out, lane, () => {
+      const made = this.#parts.messages(this, application, out)
+      lane = made
+      lanes.set(name, made)
+      const isIdle = (): boolean => made.isIdle
+      this.#own(out, made, isIdle, () => {
         if (lanes.delete(name) && lanes.size === 0) this.#messages.delete(application)
       })
     }
@@ -98,11 +106,41 @@ export class PeerLink {
     let lane = this.#requests.get(application)
     if (lane === undefined) {
       const out = this.session.openLane('requests', application, 'requests')
-      lane = this.#parts.requests(this, application, out)
-      this.#requests.set(application, lane)
-      this.#own(out, lane, () => this.#requests.delete(application))
+      const made = this.#parts.requests(this, application, out)
+      lane = made
+      this.#requests.set(application, made)
+      const isIdle = (): boolean => made.isIdle
+      this.#own(out, made, isIdle, () => this.#requests.delete(application))
     }
     return lane
+  }
+
+  /** The streaming replies of an application, in both directions. */
+  streams(application: string): StreamLane {
+    let streams = this.#streams.get(application)
+    if (streams === undefined) {
+      const made: StreamLane = this.#parts.streams({
+        session: this.session,
+        application,
+        openLane: () => {
+          const out = this.session.openLane('streams', application, 'streams')
+          // Never idle: its streams are known by the lane's sequences, which begin anew on another.
+          this.#own(out, made, () => false)
+          return out
+        },
+        refuse: (stream, sequence, failure) =>
+          this.control.failure(messageFrame.failure, stream, sequence, failure),
+        onBroken: this.broken,
+      })
+      streams = made
+      this.#streams.set(application, streams)
+    }
+    return streams
+  }
+
+  /** This node drains: what it streams ends. */
+  drain(): void {
+    for (const streams of this.#streams.values()) streams.drain()
   }
 
   /** Tells the peer at the end of this turn what has started on this lane. */
@@ -122,12 +160,17 @@ export class PeerLink {
     for (const lane of dirty) lane.tellStarted()
   }
 
-  #own(out: OutgoingLane, lane: OutboundMessages | OutboundRequests, forget: () => void): void {
+  #own(
+    out: OutgoingLane,
+    lane: Outgoing,
+    isIdle: () => boolean,
+    forget: () => void = () => undefined,
+  ): void {
     this.#outgoing.set(out.stream, lane)
     this.#lastStream = out.stream
     out.owner = {
       get isIdle() {
-        return lane.isIdle
+        return isIdle()
       },
       closed: (refusal, isUntouched) => {
         this.#outgoing.delete(out.stream)
@@ -178,7 +221,8 @@ export class PeerLink {
     // A reply to a request that was given up finds its lane closed, which is all right.
     if (lane === undefined && stream > 0 && stream <= this.#lastStream) return
     if (lane === undefined) return this.broken(`control frame type ${type} names no lane`)
-    if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
+    if (lane instanceof StreamLane) this.#aboutStreams(lane, type, sequence, reader)
+    else if ('started' in lane) this.#aboutMessages(lane, type, sequence, reader)
     else this.#aboutRequests(lane, type, sequence, reader)
   }
 
@@ -203,11 +247,18 @@ export class PeerLink {
     else lane.failed(sequence, failure)
   }
 
+  #aboutStreams(lane: StreamLane, type: number, sequence: number, reader: ByteReader): void {
+    const failure = type === messageFrame.failure ? decodeFailure(reader) : null
+    if (failure === null) this.broken(`control frame type ${type} about a lane of streams`)
+    else lane.failed(sequence, failure)
+  }
+
   #closed(reason: NodosumError): void {
-    const all = [...this.#outgoing.values()]
+    const all = [...this.#outgoing.values(), ...this.#streams.values()]
     this.#outgoing.clear()
     this.#messages.clear()
     this.#requests.clear()
+    this.#streams.clear()
     this.#parts.closed(this)
     for (const lane of all) lane.lost(reason)
     for (const lane of this.#incoming.values()) lane.closed()

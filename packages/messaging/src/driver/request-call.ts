@@ -8,10 +8,10 @@ import {
   type Random,
   type Scheduler,
 } from '@nodosum/kernel'
-import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
+import { encodeHeaders } from '../wire/message-frames.ts'
 import type { ApplicationHost, RequestOptions } from './application.ts'
 import { checkRequest } from './call-checks.ts'
 import { notConnected, reasonOf } from './failure.ts'
@@ -25,11 +25,13 @@ export interface RequestCall {
   readonly to: Target
   readonly payload: unknown
   readonly options: RequestOptions | undefined
+  /** Of a contract; null for the untyped form. */
+  readonly method: string | null
 }
 
 /** What a request needs of the node around it. */
 export interface RequestHost
-  extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any' | 'nearest'> {
+  extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any' | 'nearest' | 'codec'> {
   readonly scheduler: Scheduler
   readonly random: Random
   readonly options: MessagingOptions
@@ -38,7 +40,7 @@ export interface RequestHost
 }
 
 /** Refusals after which the handler certainly did not run. */
-const neverRan: ReadonlySet<string> = new Set([
+export const neverRan: ReadonlySet<string> = new Set([
   'ERR_NODOSUM_NOT_CONNECTED',
   'ERR_NODOSUM_CONNECT_TIMEOUT',
   'ERR_NODOSUM_CONNECTION_LOST',
@@ -74,7 +76,7 @@ async function tryRequest(
   host: RequestHost,
   acceptance: { accepted: boolean },
 ): Promise<unknown> {
-  const payload = encodePayload(call.payload)
+  const payload = host.codec.encode(call.payload)
   const { retryBaseMs, retryMaxMs, requestTimeoutMs } = host.options
   const timeoutMs = call.options?.timeoutMs ?? requestTimeoutMs
   const idempotent = call.options?.idempotent === true
@@ -129,27 +131,31 @@ function explained(error: unknown, reason: NodosumError | null): unknown {
   return isBare && reason !== null ? notConnected(error.message, reason) : error
 }
 
-function targetOf(
-  call: RequestCall,
+export function targetOf(
+  call: Pick<RequestCall, 'to' | 'application' | 'method'>,
   host: RequestHost,
   failed: ReadonlySet<NodeId>,
 ): { node: NodeId; headers: Uint8Array | null } {
-  const { to } = call
-  if (typeof to === 'object' && 'kind' in to) return resolveRule(to, call.application, host, failed)
+  const { to, method } = call
+  if (typeof to === 'object' && 'kind' in to) {
+    return resolveRule(to, call.application, host, failed, method)
+  }
   const nodes = (typeof to === 'string' ? [to] : to).map((id) => parseNodeId(id, 'to'))
   const present = nodes.filter((node) => host.problem(node) === null)
   const node = host.any(present)
-  if (node !== undefined) return { node, headers: null }
+  if (node !== undefined) {
+    return { node, headers: method === null ? null : encodeHeaders(null, method) }
+  }
   const [first] = nodes
   const problem = first === undefined ? null : host.problem(first)
   throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
 }
 
 /** Gives up waiting for a session when the request's time is over. */
-function withDeadline<T>(
+export function withDeadline<T>(
   work: Promise<T>,
   leftMs: number,
-  host: RequestHost,
+  host: Pick<RequestHost, 'scheduler'>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -179,7 +185,7 @@ function withDeadline<T>(
   })
 }
 
-function sleep(
+export function sleep(
   delayMs: number,
   scheduler: Scheduler,
   signal: AbortSignal | undefined,

@@ -7,12 +7,14 @@ import type { ApplicationHost } from './application.ts'
  * Looks a rule up in the present view.
  *
  * @param failed nodes to pass over as long as there are others
+ * @param method of a contract, for the headers
  */
 export function resolveRule(
   rule: TargetRule,
   application: ApplicationId,
   host: Pick<ApplicationHost, 'candidates' | 'owner' | 'any' | 'nearest'>,
   failed: ReadonlySet<NodeId> = new Set(),
+  method: string | null = null,
 ): { node: NodeId; headers: Uint8Array | null } {
   const { kind, key } = rule
   const candidates = host.candidates(application)
@@ -25,5 +27,5 @@ export function resolveRule(
   if (node === undefined) {
     throw new NodosumError('ERR_NODOSUM_NO_TARGET', `no ready member runs ${application}`)
   }
-  return { node, headers: key === null ? null : encodeHeaders(key) }
+  return { node, headers: key === null && method === null ? null : encodeHeaders(key, method) }
 }

@@ -2,12 +2,19 @@ import { isNodosumError } from '@nodosum/kernel'
 import { Encoder } from 'cbor-x'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodePayload, encodePayload } from '../../src/adapters/cbor-payload.ts'
-import { payloadDepthMax, payloadItemsMax } from '../../src/index.ts'
+import { PayloadCodec } from '../../src/adapters/cbor-payload.ts'
+import { messagingOptions } from '../../src/index.ts'
+
+const { payloadDepthMax, payloadItemsMax } = messagingOptions.defaults()
+const codec = new PayloadCodec({
+  depthMax: payloadDepthMax,
+  itemsMax: payloadItemsMax,
+  bytesMax: 1_048_576,
+})
 
 function roundTrip(payload: unknown): unknown {
-  const { bytes, cbor } = encodePayload(payload)
-  return decodePayload(bytes, cbor)
+  const { bytes, cbor } = codec.encode(payload)
+  return codec.decode(bytes, cbor)
 }
 
 function problemOf(run: () => unknown): string {
@@ -56,7 +63,7 @@ describe('payloads', () => {
 
   it('of bytes pass untouched', () => {
     const bytes = Uint8Array.of(0xff, 0, 1)
-    expect(encodePayload(bytes)).toEqual({ bytes, cbor: false })
+    expect(codec.encode(bytes)).toEqual({ bytes, cbor: false })
     expect(roundTrip(bytes)).toBe(bytes)
   })
 
@@ -82,14 +89,14 @@ describe('payloads', () => {
         return 2
       },
     }
-    expect(problemOf(() => encodePayload(fickle))).toContain('payload could not be encoded')
+    expect(problemOf(() => codec.encode(fickle))).toContain('payload could not be encoded')
     expect(reads).toBe(2)
     expect(roundTrip({ a: [1] })).toEqual({ a: [1] })
   })
 
   it('that are hostile are refused before they are built', () => {
     const encode = (value: unknown): Uint8Array => new Encoder({ useRecords: false }).encode(value)
-    const refused = (bytes: Uint8Array): string => problemOf(() => decodePayload(bytes, true))
+    const refused = (bytes: Uint8Array): string => problemOf(() => codec.decode(bytes, true))
     let deep: unknown = 1
     for (let depth = 0; depth <= payloadDepthMax + 1; depth++) deep = [deep]
     expect(refused(encode(deep))).toContain('too deep')
@@ -100,19 +107,19 @@ describe('payloads', () => {
     expect(refused(Buffer.from('9affffffff', 'hex'))).toContain('ends early')
     expect(refused(Buffer.from('bb00000001ffffffff', 'hex'))).toContain('ends early')
     expect(refused(Buffer.from('', 'hex'))).toContain('ends early')
-    expect(refused(Buffer.from('0101', 'hex'))).toContain('follows')
+    expect(refused(Buffer.from('0101', 'hex'))).toContain('followed')
     expect(refused(Buffer.from('9f01ff', 'hex'))).toContain('not CBOR')
     expect(refused(Buffer.from('d81c01', 'hex'))).toContain('tag 28')
     // Tags around tags, and a date of an array: neither is one value.
-    expect(refused(Buffer.from('c1c1c101', 'hex'))).toContain('not CBOR')
-    expect(refused(Buffer.from('c18101', 'hex'))).toContain('not CBOR')
+    expect(refused(Buffer.from('c1c1c101', 'hex'))).toContain('date')
+    expect(refused(Buffer.from('c18101', 'hex'))).toContain('date')
     expect(refused(Buffer.from('a1800000', 'hex'))).not.toBe('none')
   })
 
   it('never make anything but a value or a coded error, and never change a prototype', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-        problemOf(() => decodePayload(bytes, true))
+        problemOf(() => codec.decode(bytes, true))
         expect(({} as Record<string, unknown>).polluted).toBeUndefined()
       }),
       { numRuns: 20_000 },

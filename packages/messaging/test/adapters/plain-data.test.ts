@@ -1,13 +1,20 @@
 import { createContext, runInContext } from 'node:vm'
 import { isNodosumError } from '@nodosum/kernel'
 import { describe, expect, it } from 'vitest'
-import { decodePayload, encodePayload } from '../../src/adapters/cbor-payload.ts'
-import { payloadDepthMax, payloadItemsMax } from '../../src/index.ts'
+import { PayloadCodec } from '../../src/adapters/cbor-payload.ts'
+import { messagingOptions } from '../../src/index.ts'
+
+const { payloadDepthMax, payloadItemsMax } = messagingOptions.defaults()
+const codec = new PayloadCodec({
+  depthMax: payloadDepthMax,
+  itemsMax: payloadItemsMax,
+  bytesMax: 1_048_576,
+})
 
 /** What the sender is told; `sent` for what it takes. */
 function problemOf(payload: unknown): string {
   try {
-    encodePayload(payload)
+    codec.encode(payload)
     return 'sent'
   } catch (error) {
     return isNodosumError(error, 'ERR_NODOSUM_PAYLOAD_INVALID') ? error.message : `raw: ${error}`
@@ -135,7 +142,7 @@ describe('plain data passes:', () => {
     ['dates', [new Date(-5), new Date(1_700_000_000_123)]],
   ])('%s', (_what, payload) => {
     expect(problemOf(payload)).toBe('sent')
-    const { bytes, cbor } = encodePayload(payload)
-    expect(decodePayload(bytes, cbor)).toEqual(payload)
+    const { bytes, cbor } = codec.encode(payload)
+    expect(codec.decode(bytes, cbor)).toEqual(payload)
   })
 })

@@ -15,7 +15,7 @@ describe('headers', () => {
       fc.property(fc.string({ maxLength: 200, unit: 'grapheme' }), (key) => {
         const bytes = encodeHeaders(key)
         const reader = new ByteReader(bytes)
-        expect(decodeHeaders(reader)).toEqual({ key })
+        expect(decodeHeaders(reader)).toEqual({ key, method: null })
         expect([reader.failed, reader.remaining]).toEqual([false, 0])
       }),
     )
@@ -24,7 +24,7 @@ describe('headers', () => {
   it('with entries that are not known are read past them', () => {
     // Entry 9 of two bytes, then entry 1 with the key "k".
     const reader = new ByteReader(Uint8Array.of(7, 9, 2, 0xff, 0xff, 1, 1, 0x6b))
-    expect(decodeHeaders(reader)).toEqual({ key: 'k' })
+    expect(decodeHeaders(reader)).toEqual({ key: 'k', method: null })
     expect(reader.failed).toBe(false)
   })
 

@@ -8,9 +8,9 @@ export interface Open {
   readonly name: string
 }
 
-export type LaneKind = 'messages' | 'requests'
+export type LaneKind = 'messages' | 'requests' | 'streams'
 
-const kinds: readonly LaneKind[] = ['messages', 'requests']
+const kinds: readonly LaneKind[] = ['messages', 'requests', 'streams']
 
 const nameBytesMax = 64
 
