@@ -26,7 +26,7 @@ const hunts: Readonly<Record<string, Hunt>> = {
   'mixes-clusters': { scenario: 'two-clusters', nodes: 8, seed: 1 },
   'returns-below': { scenario: 'quick-restart', nodes: 8, seed: 1 },
   'forgets-the-failed': { scenario: 'partition-heal', nodes: 8, seed: 2 },
-  'takes-old-metadata': { scenario: 'tags', nodes: 4, seed: 2 },
+  'takes-old-metadata': { scenario: 'tags', nodes: 4, seed: 1 },
   'hearsay-admission': { scenario: 'hearsay', nodes: 8, seed: 1 },
   'link-vetoes-all': { scenario: 'dead-with-traffic', nodes: 8, seed: 1 },
   'events-twice': { scenario: 'events', nodes: 8, seed: 1 },

@@ -53,7 +53,10 @@ export const splitAndChurn: Scenario = {
       ...startCluster(hosts),
       { do: 'fault', fault: { kind: 'partition', groups }, forMs: 60_000 },
       ...changes,
-      { do: 'run', forMs: 50_000 },
+      { do: 'run', forMs: 20_000 },
+      // Nobody tells the sides of each other: they have to remember.
+      { do: 'lose-discovery' },
+      { do: 'run', forMs: 30_000 },
       { do: 'await', until: { kind: 'agreed' }, withinMs: quarantineMs },
       ...healAndConverge(hosts, quarantineMs),
     ]
@@ -73,7 +76,9 @@ export const oneWaySplit: Scenario = {
     return [
       ...startCluster(hosts),
       { do: 'fault', fault: { kind: 'cut', from, to }, forMs: 60_000 },
+      { do: 'lose-discovery' },
       { do: 'run', forMs: 60_000 },
+      { do: 'await', until: { kind: 'agreed' }, withinMs: quarantineMs },
       ...healAndConverge(hosts, quarantineMs),
     ]
   },
