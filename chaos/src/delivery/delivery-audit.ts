@@ -4,6 +4,8 @@ import type { DeliveryBook, Way } from './delivery-book.ts'
 export interface DeliveryDeeds {
   /** Nodes of which a process was killed. */
   readonly killed: ReadonlySet<string>
+  /** How many processes were killed: their books have no end. */
+  readonly kills: number
   /** How many processes were started: each has a book. */
   readonly started: number
 }
@@ -104,6 +106,11 @@ export function auditDeliveries(
   if (started === 0) problems.add('nothing was handled: the run proves nothing', 'no start')
   if (books.length !== deeds.started) {
     problems.add(`${deeds.started} processes were started`, `${books.length} books`)
+  }
+  const endless = books.filter(({ isClosed }) => !isClosed)
+  if (endless.length > deeds.kills) {
+    const names = endless.map(({ node, pid }) => `${node}.${pid}`).join()
+    problems.add(`${deeds.kills} were killed, but others ended in the middle, too`, names)
   }
   const counts = { books: books.length, accepted, refused, started, undelivered, open }
   return { counts, problems: problems.lines() }

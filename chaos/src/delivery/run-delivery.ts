@@ -68,8 +68,8 @@ export async function runDelivery(run: DeliveryRun): Promise<DeliveryResult> {
     await traders.finish()
   } finally {
     await traders.end()
-    const { killed, started } = traders.deeds
-    writeFileSync(join(directory, deedsFile), JSON.stringify({ killed: [...killed], started }))
+    const deeds = { ...traders.deeds, killed: [...traders.deeds.killed] }
+    writeFileSync(join(directory, deedsFile), JSON.stringify(deeds))
   }
   const audit = auditDirectory(directory, traders.deeds)
   const problems = [...audit.problems]
@@ -90,7 +90,7 @@ export async function runDelivery(run: DeliveryRun): Promise<DeliveryResult> {
 }
 
 /** Judges the books of a run. */
-export function auditDirectory(directory: string, deeds: DeliveryDeeds): DeliveryAudit {
+function auditDirectory(directory: string, deeds: DeliveryDeeds): DeliveryAudit {
   const books = readdirSync(directory)
     .filter(isBook)
     .map((file) => readBook(directory, file))

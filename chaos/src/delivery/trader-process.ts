@@ -150,13 +150,15 @@ const calling = setInterval(() => {
   if (!isResting) broadcast()
   tell('progress')
 }, broadcastEveryMs)
-if (settings.reloadEveryMs > 0) {
-  setInterval(() => void node.reloadCertificates(), settings.reloadEveryMs).unref()
-}
+const reloading =
+  settings.reloadEveryMs === 0
+    ? undefined
+    : setInterval(() => void node.reloadCertificates(), settings.reloadEveryMs)
 
 async function close(): Promise<void> {
   clearInterval(trading)
   clearInterval(calling)
+  clearInterval(reloading)
   await node.close()
   await Promise.all(waiting)
   const counters = node.metrics().applications[application]

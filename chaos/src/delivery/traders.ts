@@ -11,6 +11,7 @@ import {
 } from '../fault-proxy/index.ts'
 import { freePorts } from '../free-ports.ts'
 import { issueCredentials } from '../issue-credentials.ts'
+import type { DeliveryDeeds } from './delivery-audit.ts'
 import type { TraderOrder, TraderSettings, TraderWord } from './trader-settings.ts'
 
 /** One node in one process after the other. */
@@ -28,6 +29,7 @@ export class Traders {
   readonly #traders: Map<string, Trader>
   readonly #proxies: (UdpProxy | TcpProxy)[]
   readonly #killed = new Set<string>()
+  #kills = 0
   #started = 0
 
   private constructor(
@@ -82,8 +84,8 @@ export class Traders {
   }
 
   /** What the audit has to know. */
-  get deeds(): { readonly killed: ReadonlySet<string>; readonly started: number } {
-    return { killed: this.#killed, started: this.#started }
+  get deeds(): DeliveryDeeds {
+    return { killed: this.#killed, kills: this.#kills, started: this.#started }
   }
 
   /** Messages that nobody waits for, accepted so far. */
@@ -116,6 +118,7 @@ export class Traders {
   async kill(nodeId: string): Promise<void> {
     const child = this.#child(nodeId)
     this.#killed.add(nodeId)
+    this.#kills += 1
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended

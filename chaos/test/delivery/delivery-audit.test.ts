@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { auditDeliveries, type DeliveryDeeds } from '../../src/delivery/delivery-audit.ts'
 import { parseBook } from '../../src/delivery/delivery-book.ts'
 
-const calm: DeliveryDeeds = { killed: new Set(), started: 2 }
+const calm: DeliveryDeeds = { killed: new Set(), kills: 0, started: 2 }
 
 /** A sender's and a receiver's book in which all is well, line by line. */
 const sender = [
@@ -102,6 +102,7 @@ describe('the audit of deliveries', () => {
       { sender: replaced('"inFlight":0', '"inFlight":1') },
       'in flight',
     ],
+    ['a process ended in the middle', { receiver: without('X') }, 'ended in the middle'],
     ['no counters are there', { sender: without('C {') }, 'no counters'],
     ['nothing was sent', { sender: () => ['Z', 'X'] }, 'nothing was sent'],
     ['nothing was handled', { receiver: () => ['Z', 'X'] }, 'nothing was handled'],
@@ -111,7 +112,7 @@ describe('the audit of deliveries', () => {
   })
 
   it('excuses what a killed receiver had: told as unknown, one by one', () => {
-    const deeds = { killed: new Set(['b']), started: 2 }
+    const deeds = { killed: new Set(['b']), kills: 1, started: 2 }
     const told = withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN')
     const died = (lines: string[]): string[] =>
       lines.slice(0, 5).filter((line) => !line.includes('fire.1'))
@@ -120,16 +121,16 @@ describe('the audit of deliveries', () => {
   })
 
   it('lets what was unknown turn out delivered', () => {
-    const deeds = { killed: new Set(['b']), started: 2 }
+    const deeds = { killed: new Set(['b']), kills: 1, started: 2 }
     expect(problemsOf({ sender: withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN') }, deeds)).toEqual(
       [],
     )
   })
 
   it('asks nothing of a sender that was killed, but that nothing be invented or repeated', () => {
-    const deeds = { killed: new Set(['a']), started: 2 }
+    const deeds = { killed: new Set(['a']), kills: 1, started: 2 }
     const torn = (lines: string[]): string[] => lines.slice(0, 3)
-    const none = { killed: new Set(['a']), started: 2 }
+    const none = { killed: new Set(['a']), kills: 1, started: 2 }
     expect(problemsOf({ sender: torn, receiver: without('request') }, none).join()).toContain(
       'never sent',
     )
@@ -139,7 +140,9 @@ describe('the audit of deliveries', () => {
   })
 
   it('misses a book', () => {
-    expect(problemsOf({}, { killed: new Set(), started: 3 }).join()).toContain('3 processes')
+    expect(problemsOf({}, { killed: new Set(), kills: 0, started: 3 }).join()).toContain(
+      '3 processes',
+    )
   })
 
   it('reads on past the torn last line of a process that was killed', () => {
