@@ -79,6 +79,7 @@ export function lanesOver(start: StartTransport): Subject {
       }
       const session = await table.ensure(receiver)
       const lane = session.openLane('messages', 'benchmark', 'default')
+      lane.owner = { isIdle: false, closed: () => undefined }
       const room = (): Promise<void> =>
         new Promise((resolve) => {
           lane.onRoom = () => resolve()

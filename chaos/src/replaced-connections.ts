@@ -184,7 +184,9 @@ class End {
       },
     }
     for (const name of lanes) {
-      this.#outgoing.push({ lane: session.openLane('messages', 'chaos', name), number: 0 })
+      const lane = session.openLane('messages', 'chaos', name)
+      lane.owner = { isIdle: false, closed: () => undefined }
+      this.#outgoing.push({ lane, number: 0 })
     }
   }
 }
