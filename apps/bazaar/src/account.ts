@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type JournalContent, readJournal } from './journal.ts'
 import { readCatalogue } from './modules/catalog.ts'
-import type { OrderLine } from './modules/shop-types.ts'
+import type { OrderLine } from './modules/contracts.ts'
 import { ShopDatabase } from './shop-database.ts'
 
 /** What is joined: the customers' file, the processes' files, and what is left in stock. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { anyNode, type Node } from 'nodosum'
+import type { Node } from 'nodosum'
 import { type Journal, readJournal } from './journal.ts'
-import type { Order, OrderResult } from './modules/shop-types.ts'
+import { type Order, type OrderResult, storefront } from './modules/contracts.ts'
 
 const ordersFile = new URL('../data/orders.jsonl', import.meta.url)
 
@@ -100,13 +100,11 @@ export class Customers {
 
   /** Asks again after an error: an order has an id, so placing it twice does no harm. */
   async #place(order: Order): Promise<OrderResult> {
-    const storefront = this.#node.application('storefront')
     const untilMs = performance.now() + patienceMs
     for (;;) {
       const timeoutMs = Math.max(1, Math.ceil(untilMs - performance.now()))
       try {
-        const options = { idempotent: true, timeoutMs }
-        return (await storefront.request(anyNode(), order, options)) as OrderResult
+        return await this.#node.request(storefront.place, order, { timeoutMs })
       } catch (error) {
         if (performance.now() > untilMs - 1_000) throw error
         this.#journal.write({ event: 'asks again', orderId: order.orderId, reason: String(error) })

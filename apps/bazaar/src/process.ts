@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { closeOnSignals, createNode } from 'nodosum'
 import { FileLogger } from './file-logger.ts'
 import { Journal } from './journal.ts'
-import { readCatalogue, runCatalog } from './modules/catalog.ts'
-import { runInventory } from './modules/inventory.ts'
-import { runNotifications } from './modules/notifications.ts'
-import { runOrders } from './modules/orders.ts'
-import { runPayments } from './modules/payments.ts'
-import { runStorefront } from './modules/storefront.ts'
+import { catalogModule, readCatalogue } from './modules/catalog.ts'
+import { inventoryModule } from './modules/inventory.ts'
+import { notificationsModule } from './modules/notifications.ts'
+import { ordersModule } from './modules/orders.ts'
+import { paymentsModule } from './modules/payments.ts'
+import { resumeOrders, storefrontModule } from './modules/storefront.ts'
 import { ShopDatabase } from './shop-database.ts'
 
 const [name, directory] = process.argv.slice(2)
@@ -34,15 +34,17 @@ const node = await createNode({
   profile: 'development',
   developmentDirectory: join(directory, 'development'),
   logger: new FileLogger(join(directory, 'logs', `${name}.log`)),
+  applications: [
+    catalogModule(),
+    inventoryModule(database),
+    paymentsModule(),
+    notificationsModule(journal),
+    ordersModule(database, journal),
+    storefrontModule(journal),
+  ],
 })
 closeOnSignals(node, { deadlineMs: 5_000 })
-
-runCatalog(node)
-runInventory(node, database)
-runPayments(node)
-runNotifications(node, journal)
-runOrders(node, database, journal)
-runStorefront(node, journal)
+resumeOrders(node, journal)
 
 process.send?.({ ready: true })
 const { error } = await node.closed

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { OrderResult, Product } from './modules/shop-types.ts'
+import type { OrderResult, Product } from './modules/contracts.ts'
 
 /** What became of a wish to reserve. */
 export type ReserveAnswer = 'reserved' | 'out of stock'

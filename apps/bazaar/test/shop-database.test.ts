@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Product } from '../src/modules/shop-types.ts'
+import type { Product } from '../src/modules/contracts.ts'
 import { ShopDatabase } from '../src/shop-database.ts'
 
 const tea: Product = { sku: 'tea', name: 'Tea', category: 'tea', priceCents: 100, stock: 5 }

@@ -45,6 +45,8 @@ const programs: readonly (readonly string[])[] = [
   ['knip'],
   ['node', '-C', 'nodosum-source', 'tools/check/src/reference.ts', '--check'],
   ['tsc', '-p', 'tsconfig.json'],
+  // An application exports contracts with the types that are inferred.
+  ['tsc', '-p', 'apps/bazaar/tsconfig.json'],
   ...corePrograms,
 ]
 

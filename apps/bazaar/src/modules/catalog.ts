@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Node } from 'nodosum'
-import type { OrderLine, Product } from './shop-types.ts'
+import type { Implementation } from 'nodosum'
+import { catalog, type Product } from './contracts.ts'
 
 export const catalogueFile: URL = new URL('../../data/catalogue.json', import.meta.url)
 
@@ -9,15 +9,17 @@ export function readCatalogue(): readonly Product[] {
 }
 
 /** Knows what things cost. Every process has the whole catalogue, so any of them can answer. */
-export function runCatalog(node: Node): void {
+export function catalogModule(): Implementation {
   const prices = new Map(readCatalogue().map(({ sku, priceCents }) => [sku, priceCents]))
-  node.application('catalog').onRequest((payload) => {
-    let totalCents = 0
-    for (const { sku, quantity } of payload as readonly OrderLine[]) {
-      const price = prices.get(sku)
-      if (price === undefined) throw new Error(`there is no product ${sku}`)
-      totalCents += price * quantity
-    }
-    return totalCents
+  return catalog.implement({
+    total: (lines) => {
+      let totalCents = 0
+      for (const { sku, quantity } of lines) {
+        const price = prices.get(sku)
+        if (price === undefined) throw catalog.total.error('UNKNOWN_PRODUCT', { sku })
+        totalCents += price * quantity
+      }
+      return totalCents
+    },
   })
 }

@@ -1,12 +1,6 @@
-import type { Node } from 'nodosum'
+import type { Implementation } from 'nodosum'
 import type { ShopDatabase } from '../shop-database.ts'
-
-/** A wish to take something out of stock for an order. */
-export interface Reservation {
-  readonly orderId: string
-  readonly sku: string
-  readonly quantity: number
-}
+import { inventory } from './contracts.ts'
 
 /**
  * Keeps the stock of the SKUs that this process owns.
@@ -15,9 +9,12 @@ export interface Reservation {
  * contends for it. While a process joins or dies two can serve the same SKU for a moment:
  * ownership says who does the work, and the transaction in the database says who is right.
  */
-export function runInventory(node: Node, database: ShopDatabase): void {
-  node.application('inventory').onRequest((payload) => {
-    const { orderId, sku, quantity } = payload as Reservation
-    return database.reserve(orderId, sku, quantity)
+export function inventoryModule(database: ShopDatabase): Implementation {
+  return inventory.implement({
+    reserve: ({ orderId, sku, quantity }) => {
+      const answer = database.reserve(orderId, sku, quantity)
+      if (answer === 'out of stock') throw inventory.reserve.error('OUT_OF_STOCK', { sku })
+      return null
+    },
   })
 }

@@ -1,11 +1,10 @@
-import type { Node } from 'nodosum'
+import type { Implementation } from 'nodosum'
 import type { Journal } from '../journal.ts'
-import type { OrderResult } from './shop-types.ts'
+import { notifications } from './contracts.ts'
 
 /** Would send an e-mail; writes to its journal instead. */
-export function runNotifications(node: Node, journal: Journal): void {
-  node.application('notifications').onMessage((payload) => {
-    const { orderId, outcome } = payload as OrderResult
-    journal.write({ event: 'notified', orderId, outcome })
+export function notificationsModule(journal: Journal): Implementation {
+  return notifications.implement({
+    decided: ({ orderId, outcome }) => journal.write({ event: 'notified', orderId, outcome }),
   })
 }

@@ -1,33 +1,34 @@
-import { type Node, ownerOf } from 'nodosum'
+import { type Implementation, ownerOf, type TypedCalls } from 'nodosum'
 import { type Journal, readJournal } from '../journal.ts'
-import type { Order, OrderResult } from './shop-types.ts'
+import { type Order, type OrderResult, orders, storefront } from './contracts.ts'
 
 /** One attempt is a third of it: 5 s, less than the 6 s after which orders.ts gives up a step. */
-const retried = { idempotent: true, timeoutMs: 15_000 } as const
+const timeoutMs = 15_000
 
 /**
  * Takes orders from customers. Each is written to this process's journal before anything is done
  * for it, and its outcome when it has one: what was placed and has no outcome after a crash is
  * placed again, which does no harm.
  */
-export function runStorefront(node: Node, journal: Journal): void {
-  const orders = node.application('orders')
+export function storefrontModule(journal: Journal): Implementation {
+  return storefront.implement({ place: (order, { node }) => place(order, node, journal) })
+}
 
-  async function place(order: Order): Promise<OrderResult> {
-    journal.write({ event: 'placed', ...order })
-    const answer = await orders.request(ownerOf(order.orderId), order, retried)
-    const result = answer as OrderResult
-    journal.write({ event: result.outcome, orderId: order.orderId, reason: result.reason })
-    return result
-  }
-
-  node.application('storefront').onRequest((payload) => place(payload as Order))
-
+/** Places what an earlier life of this process has left open. */
+export function resumeOrders(node: TypedCalls, journal: Journal): void {
   for (const order of unfinished(journal.file)) {
-    place(order).catch((error: unknown) => {
+    place(order, node, journal).catch((error: unknown) => {
       journal.write({ event: 'stuck', orderId: order.orderId, reason: String(error) })
     })
   }
+}
+
+async function place(order: Order, node: TypedCalls, journal: Journal): Promise<OrderResult> {
+  journal.write({ event: 'placed', ...order })
+  const to = ownerOf(order.orderId)
+  const result = await node.request(orders.process, order, { to, timeoutMs })
+  journal.write({ event: result.outcome, orderId: order.orderId, reason: result.reason })
+  return result
 }
 
 /** Orders that an earlier life of this process placed and did not see end. */

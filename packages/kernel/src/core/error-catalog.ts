@@ -142,8 +142,8 @@ export const errorCatalog: {
   ),
   ERR_NODOSUM_LIMIT_STREAMS: entry(
     'overload',
-    'A connection, a session or an application has as many streams as it may.',
-    'Use fewer lanes, or raise the limit named in the message, at the node that it names.',
+    'A connection, a session or an application has as many streams or streaming replies as it may.',
+    'Use fewer lanes, end streams that nobody reads, or raise the limit named in the message, at the node that it names.',
   ),
   ERR_NODOSUM_LIMIT_PENDING: entry(
     'overload',
@@ -182,8 +182,8 @@ export const errorCatalog: {
   ),
   ERR_NODOSUM_NO_HANDLER: entry(
     'permanent',
-    'The member runs the application but has no handler for this.',
-    'Register `onMessage` or `onRequest` there, or address another application.',
+    'The member runs the application but has no handler for this, or its contract no such method.',
+    'Implement the method or register `onMessage` or `onRequest` there, or address another application.',
   ),
   ERR_NODOSUM_PEER_UNKNOWN: entry(
     'permanent',
@@ -197,8 +197,8 @@ export const errorCatalog: {
   ),
   ERR_NODOSUM_PAYLOAD_INVALID: entry(
     'permanent',
-    'The payload cannot be encoded, or what arrived exceeds the limits of a payload.',
-    'Send bytes or plain data: no promises, instances of classes, functions, cycles or keys like __proto__.',
+    'The payload cannot be encoded, exceeds the limits of a payload, or does not fit its contract: `details.issues` has the path of each issue.',
+    'Send what the contract says, as bytes or plain data: no promises, instances of classes, functions, cycles or keys like __proto__.',
   ),
   ERR_NODOSUM_MESSAGE_TOO_LARGE: entry(
     'permanent',

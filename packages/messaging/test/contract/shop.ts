@@ -27,12 +27,21 @@ export const lateLength: Schema<string, number> = {
   },
 }
 
-const Reserve = z.object({ sku: z.string(), quantity: z.number().int().default(1) })
-const Reserved = z.object({ id: z.string(), at: z.string().transform((text) => text.length) })
-const SoldOut = z.object({ left: z.number() })
-const Order = z.object({ id: z.string(), lines: z.array(z.object({ sku: z.string() })) })
-const Filter = v.object({ from: v.number(), to: v.number() })
-const Item = v.pipe(
+const Reserve: Schema<
+  { sku: string; quantity?: number | undefined },
+  { sku: string; quantity: number }
+> = z.object({ sku: z.string(), quantity: z.number().int().default(1) })
+const Reserved: Schema<{ id: string; at: string }, { id: string; at: number }> = z.object({
+  id: z.string(),
+  at: z.string().transform((text) => text.length),
+})
+const SoldOut: Schema<{ left: number }> = z.object({ left: z.number() })
+const Order: Schema<{ id: string; lines: { sku: string }[] }> = z.object({
+  id: z.string(),
+  lines: z.array(z.object({ sku: z.string() })),
+})
+const Filter: Schema<{ from: number; to: number }> = v.object({ from: v.number(), to: v.number() })
+const Item: Schema<number, { number: number }> = v.pipe(
   v.number(),
   v.integer(),
   v.transform((number) => ({ number })),
