@@ -53,7 +53,10 @@ process.on('disconnect', () => process.exit())
 process.on('message', (asked) => {
   if (asked === 'usage') {
     const { user, system } = process.cpuUsage()
-    const usage: Usage = { cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss() }
+    const status = readFileSync('/proc/self/status', 'utf8')
+    const ownBytes = 1_024 * Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1])
+    const rssBytes = process.memoryUsage.rss()
+    const usage: Usage = { cpuMs: (user + system) / 1_000, rssBytes, ownBytes }
     process.send?.(usage)
   } else void Promise.all(nodes.map((node) => node.close())).then(() => process.disconnect?.())
 })

@@ -22,4 +22,6 @@ export interface Usage {
   /** Processor time since its start. */
   readonly cpuMs: number
   readonly rssBytes: number
+  /** Of these, what is no file that processes of the same program share: RssAnon of the system. */
+  readonly ownBytes: number
 }

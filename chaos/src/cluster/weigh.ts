@@ -12,6 +12,8 @@ const weighedForMs = 30_000
 export interface Weight {
   readonly nodes: number
   readonly rssMib: number
+  /** Of these, what the process does not share with others of the same program. */
+  readonly ownMib: number
   /** Of one core, all its nodes together. */
   readonly coreShare: number
 }
@@ -27,9 +29,10 @@ export async function weigh({ cluster, pass }: Stage): Promise<Weight[]> {
   await pass(weighedForMs)
   const after = await usage()
   const forMs = performance.now() - fromMs
-  return after.map(({ cpuMs, rssBytes }, process) => ({
+  return after.map(({ cpuMs, rssBytes, ownBytes }, process) => ({
     nodes: cluster.nodesOf(process).length,
     rssMib: rssBytes / 2 ** 20,
+    ownMib: ownBytes / 2 ** 20,
     coreShare: (cpuMs - (before[process]?.cpuMs ?? 0)) / forMs,
   }))
 }
@@ -42,7 +45,7 @@ export function judgeWeights(weights: readonly Weight[]): Finding[] {
   return [
     {
       what: 'idle: memory of the process of one node',
-      measured: `${single.rssMib.toFixed(0)} MiB RSS`,
+      measured: `${single.rssMib.toFixed(0)} MiB RSS, ${single.ownMib.toFixed(0)} of them its own`,
       limit: `${idle.rssBytes / 2 ** 20} MiB`,
       isKept: single.nodes === 1 && single.rssMib * 2 ** 20 <= idle.rssBytes,
     },

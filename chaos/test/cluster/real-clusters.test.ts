@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { FaultName } from '../../src/cluster/faults.ts'
 import { runCluster } from '../../src/cluster/run-cluster.ts'
 
@@ -41,12 +41,15 @@ describe('a run that is interrupted', () => {
       'partition',
     ]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    onTestFinished(() => void child.kill('SIGINT'))
     const lines: string[] = []
     for await (const line of createInterface({ input: child.stderr })) {
       lines.push(line)
       if (line.startsWith('partition: ')) break
     }
-    const children = execFileSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' })
+    // Not the tool that splits the network at this moment.
+    const members = ['-P', String(child.pid), '-f', 'member-process']
+    const children = execFileSync('pgrep', members, { encoding: 'utf8' })
     expect(children.trim().split('\n')).toHaveLength(2)
     expect(execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })).toContain(
       `nd${child.pid}x0a`,

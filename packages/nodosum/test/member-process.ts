@@ -38,5 +38,6 @@ export function startMember(
 }
 
 export async function ready(member: MemberProcess): Promise<void> {
-  await until(() => member.facts.some((fact) => 'ready' in fact))
+  // Three processes that start at once on a busy machine take half a minute.
+  await until(() => member.facts.some((fact) => 'ready' in fact), 45_000)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { generateGossipKey, type Node } from '../src/index.ts'
-import { type MemberProcess, startMember } from './member-process.ts'
+import { type MemberProcess, ready, startMember } from './member-process.ts'
 import { certificateFor, cluster, scratch, seeEachOther, startNode, until } from './start-nodes.ts'
 
 // Each waits for conditions, on machines that may be busy.
@@ -39,7 +39,7 @@ async function scene(): Promise<Scene> {
   const b = await startNode({ ...(await plan('b')), discovery })
   await seeEachOther([a, b])
   const c = startMember({ cluster, ...(await plan('c')), discovery }, 'stalling-member.ts')
-  await until(() => c.facts.some((fact) => 'ready' in fact), 45_000)
+  await ready(c)
   const isThere = (node: Node): boolean =>
     node.members().some(({ nodeId, state }) => nodeId === 'c' && state === 'alive')
   const untilThere = (): Promise<void> => until(() => isThere(a) && isThere(b), 45_000)
