@@ -7,10 +7,11 @@ import { audit, cluster } from './commands/cluster.ts'
 import { conformance } from './commands/conformance.ts'
 import { flood } from './commands/flood.ts'
 import { replacements } from './commands/replacements.ts'
+import { rollingRestart } from './commands/rolling-restart.ts'
 import { standstill } from './commands/standstill.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
-const commands = [conformance, standstill, replacements, flood, cluster, audit]
+const commands = [conformance, standstill, replacements, rollingRestart, flood, cluster, audit]
 for (const command of commands) program.addCommand(command)
 
 try {

@@ -111,6 +111,9 @@ export interface NodeConfig {
   }
 }
 
+/** Fit to listen on, and not to be reached at. */
+const everyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '::', '0:0:0:0:0:0:0:0'])
+
 /** A change takes effect at once, by `node.reconfigure`. */
 const hot = { 'x-nodosum-reload': 'hot' } as const
 
@@ -151,6 +154,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
           host: z
             .string()
             .refine((host) => isIP(host) !== 0, 'an IP address, not a name')
+            .refine(
+              (host) => !everyAddress.has(host),
+              'nobody reaches 0.0.0.0 or ::; leave it out, and a seed tells this node its address',
+            )
             .describe('The IP address at which others reach this node.'),
         })
         .optional()

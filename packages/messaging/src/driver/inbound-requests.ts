@@ -92,7 +92,10 @@ export class InboundRequests {
   #problem(key: string | null): Failure | null {
     const { application } = this.#origin
     if (this.#handlers.onRequest === null) {
-      return refusal('ERR_NODOSUM_NO_HANDLER', `${application} has no request handler`)
+      return refusal(
+        'ERR_NODOSUM_NO_HANDLER',
+        `${application} has no request handler: onRequest registers one, before others ask`,
+      )
     }
     if (this.#handlers.draining) {
       return refusal('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
