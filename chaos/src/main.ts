@@ -8,10 +8,20 @@ import { conformance } from './commands/conformance.ts'
 import { delivery } from './commands/delivery.ts'
 import { flood } from './commands/flood.ts'
 import { replacements } from './commands/replacements.ts'
+import { rollingRestart } from './commands/rolling-restart.ts'
 import { standstill } from './commands/standstill.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
-const commands = [conformance, standstill, replacements, flood, cluster, audit, delivery]
+const commands = [
+  conformance,
+  standstill,
+  replacements,
+  rollingRestart,
+  flood,
+  cluster,
+  audit,
+  delivery,
+]
 for (const command of commands) program.addCommand(command)
 
 try {

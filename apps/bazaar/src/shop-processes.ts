@@ -75,13 +75,14 @@ export class ShopProcesses {
   }
 
   /**
-   * SIGTERM to all, which they take as the wish to drain and end; SIGKILL to who does not.
+   * SIGTERM to all, or to those named, which they take as the wish to drain and end; SIGKILL to who does not.
    *
    * @returns the names of those that had to be killed.
    */
-  async stop(): Promise<readonly string[]> {
+  async stop(names: readonly string[] = this.names): Promise<readonly string[]> {
     const killed: string[] = []
-    const ending = [...this.#children].map(
+    const stopped = [...this.#children].filter(([name]) => names.includes(name))
+    const ending = stopped.map(
       ([name, child]) =>
         new Promise<void>((resolve) => {
           const timer = setTimeout(() => {

@@ -73,6 +73,21 @@ export class Story {
     this.#tell(`${victim} is back ${since(killedMs)} after it was killed`)
   }
 
+  /** Restarts every process, one after the other, as a deployment does: SIGTERM, and once more. */
+  async restartAll(): Promise<void> {
+    for (const name of this.names) {
+      const startedMs = performance.now()
+      for (const killed of await this.#processes.stop([name])) {
+        this.#problem(`${killed} did not drain and end when asked, and was killed`)
+      }
+      this.#tell(`${name} drained and ended after ${since(startedMs)}`)
+      await this.#until('the goodbye to be heard', () => this.#stateOf(name) !== 'alive')
+      await this.#processes.start(name)
+      await this.#until('the return to be noticed', () => this.#stateOf(name) === 'alive')
+      this.#tell(`${name} is back ${since(startedMs)} after it was asked to end`)
+    }
+  }
+
   /** Customers leave, processes end, and a program of its own does the account. */
   async account(): Promise<{ balanced: boolean; text: string }> {
     await this.#customers?.finish()

@@ -79,24 +79,28 @@ export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
       min: 1,
       max: 600_000,
       description: 'How long a send waits for room and its confirmation, unless the call says so.',
+      reload: 'hot',
     }),
     requestTimeoutMs: duration({
       default: 5_000,
       min: 1,
       max: 600_000,
       description: 'How long a request waits for its reply, unless the call says so.',
+      reload: 'hot',
     }),
     retryBaseMs: duration({
       default: 20,
       min: 1,
       max: 10_000,
       description: 'First wait before a further attempt: full jitter from 0 to this.',
+      reload: 'hot',
     }),
     retryMaxMs: duration({
       default: 500,
       min: 1,
       max: 60_000,
       description: 'Longest wait before a further attempt.',
+      reload: 'hot',
     }),
     flushTimeoutMs: duration({
       default: 2_000,
@@ -104,6 +108,7 @@ export const messagingOptions: OptionTable<MessagingOptions> = defineOptions({
       max: 60_000,
       description:
         'How long a node that closes waits until the messages that it accepted have reached their handlers. What is not confirmed by then ends as unknown.',
+      reload: 'hot',
     }),
     payloadDepthMax: integer({
       default: 16,

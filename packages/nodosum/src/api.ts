@@ -4,7 +4,7 @@ import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
 import type { TypedCalls } from '@nodosum/messaging'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
-import type { IdentityOptions } from './node-options.ts'
+import type { IdentityOptions, NodeOptions } from './node-options.ts'
 
 /** What a node knows of one member. */
 export interface Member {
@@ -188,6 +188,17 @@ export interface Node extends TypedCalls {
    * @throws `CONFIG_INVALID`, `CERT_UNTRUSTED`, `CERT_EXPIRED`, `IDENTITY_MISMATCH`, `SHUT_DOWN`
    */
   reloadCertificates(identity?: IdentityOptions): Promise<void>
+  /**
+   * Changes options while the node runs: those that the reference of options calls hot, which are
+   * `identity`, `tags`, `logLevel` of the default logger, and the times of `layers.messaging`. The
+   * whole configuration can be passed as well, for example when its file was edited: what is as it
+   * was counts for nothing. All of it is done or nothing.
+   *
+   * @returns the paths of what has changed
+   * @throws `CONFIG_INVALID` for options that are wrong, and for one that only takes effect at a
+   *   restart, which `details.restart` names; what `reloadCertificates` throws; `SHUT_DOWN`
+   */
+  reconfigure(changes: Partial<NodeOptions>): Promise<readonly string[]>
   /** Shows and replaces the gossip keys of the cluster. */
   readonly gossipKeys: GossipKeys
   /** Tells the cluster, takes no new work, finishes what runs, flushes, and reports. */

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import {
   type ClusterName,
+  invariant,
   isNodeId,
   type NodeId,
   NodosumError,
@@ -66,20 +67,7 @@ async function configuredCredentials(
   random: Random,
 ): Promise<Credentials> {
   const { identity: source, gossipKeys } = config
-  const missing = [
-    source === undefined ? 'identity: the certificate, key and CA of this node' : null,
-    gossipKeys === undefined ? 'gossipKeys: at least one, from generateGossipKey()' : null,
-    config.discovery === undefined && config.join.alone !== true
-      ? 'discovery: where the other nodes are, or join.alone for a cluster of one'
-      : null,
-  ].filter((problem) => problem !== null)
-  if (source === undefined || gossipKeys === undefined || missing.length > 0) {
-    throw new NodosumError(
-      'ERR_NODOSUM_CONFIG_INVALID',
-      `createNode needs, except in profile development:\n  - ${missing.join('\n  - ')}`,
-      { details: { problems: missing } },
-    )
-  }
+  invariant(source !== undefined && gossipKeys !== undefined, 'nodeConfig sees to both')
   const given = config.nodeId === undefined ? undefined : parseNodeId(config.nodeId, 'nodeId')
   const identity = await loadIdentity(source, { cluster, wallMs: Date.now(), nodeId: given })
   return {

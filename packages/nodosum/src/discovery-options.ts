@@ -128,5 +128,8 @@ export const discoverySources: z.ZodType<
       error: 'names no source: give seeds, dns, kubernetes, consul, file, or a function',
     })
     .meta({ 'x-nodosum-type': '{ seeds: ["10.0.0.1:6969"] } (or dns, kubernetes, consul, file)' }),
-  z.function().meta({ 'x-nodosum-type': 'function' }),
+  // Not z.function(), which puts a wrapper of its own around it.
+  z
+    .custom<FindSeeds>((value) => typeof value === 'function')
+    .meta({ 'x-nodosum-type': 'function' }),
 ]) as unknown as z.ZodType<DiscoverySources | FindSeeds, DiscoverySources | FindSeeds>

@@ -64,8 +64,10 @@ export class WatchedDiscovery implements Discovery {
   }
 
   async find(signal: AbortSignal): Promise<Found> {
-    const found = await this.#discovery.find(signal)
-    const { reason, detail } = found
+    const answer = await this.#discovery.find(signal)
+    const { reason } = answer
+    const detail = answer.detail + listed(answer.addresses)
+    const found = { ...answer, detail }
     const before = this.last
     this.last = { reason, detail }
     if (before?.reason === reason && before.detail === detail) return found
@@ -76,6 +78,16 @@ export class WatchedDiscovery implements Discovery {
     this.#logger[level]({ event, reason }, `discovery: ${detail}`)
     return found
   }
+}
+
+/** So many addresses are named. */
+const namedMax = 3
+
+function listed(addresses: Found['addresses']): string {
+  if (addresses.length === 0) return ''
+  const named = addresses.slice(0, namedMax).map(({ host, port }) => `${host}:${port}`)
+  const more = addresses.length > namedMax ? ` and ${addresses.length - namedMax} more` : ''
+  return ` (${named.join(', ')}${more})`
 }
 
 /** Whether the source did not work, other than that it lists nobody. */

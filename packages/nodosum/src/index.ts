@@ -57,6 +57,7 @@ export type {
   FindSeeds,
   KubernetesSource,
 } from './discovery-options.ts'
+export type { Environment } from './environment.ts'
 export type {
   GossipKeyInfo,
   GossipKeyOptions,
@@ -65,6 +66,7 @@ export type {
 } from './gossip-keys-api.ts'
 export {
   type IdentityOptions,
+  type LogLevel,
   type NodeOptions,
   nodeOptions,
 } from './node-options.ts'

@@ -28,6 +28,8 @@ export interface Network {
   readonly pool: ConnectionPool
   /** TCP port of HTTP/2, the same number as the UDP port. */
   readonly tcpPort: number
+  /** What a dial tries first. */
+  readonly dialsFirst: Connection['kind']
   /** Why there is no QUIC; null when there is. */
   readonly quicProblem: NodosumError | null
   /**
@@ -126,6 +128,7 @@ async function open(parts: NetworkParts, undo: Undo): Promise<Network> {
     udp,
     pool,
     tcpPort,
+    dialsFirst: 'connect' in quic ? 'quic' : 'h2',
     quicProblem: 'connect' in quic ? null : quic,
     identify: async (address, signal) => {
       const connection = await h2.connect(address, { signal })

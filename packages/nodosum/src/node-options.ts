@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { isClusterName, isNodeId, type Logger } from '@nodosum/kernel'
-import { defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
+import { choice, defineOptions, duration, integer, type OptionTable } from '@nodosum/kernel/options'
 import { type MembershipOptions, membershipOptions } from '@nodosum/membership'
 import {
   type Implementation,
@@ -35,6 +35,8 @@ const identity = z.strictObject({
     .describe('node: the certificate names this node. cluster: replicas share one certificate.'),
 })
 
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
 /** What `createNode` takes; `nodeOptions` has the defaults, ranges and meanings. */
 export interface NodeOptions {
   readonly cluster: string
@@ -59,6 +61,7 @@ export interface NodeOptions {
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
   readonly logger?: Logger | undefined
+  readonly logLevel?: LogLevel | undefined
   readonly signal?: AbortSignal | undefined
   readonly layers?:
     | {
@@ -106,6 +109,7 @@ export interface NodeConfig {
   readonly dataDirectory?: string | undefined
   readonly developmentDirectory?: string | undefined
   readonly logger?: Logger | undefined
+  readonly logLevel?: LogLevel | undefined
   readonly signal?: AbortSignal | undefined
   readonly layers: {
     readonly membership: MembershipOptions
@@ -116,6 +120,12 @@ export interface NodeConfig {
     readonly quic: Readonly<Record<string, unknown>>
   }
 }
+
+/** Fit to listen on, and not to be reached at. */
+const everyAddress: ReadonlySet<string> = new Set(['0.0.0.0', '::', '0:0:0:0:0:0:0:0'])
+
+/** A change takes effect at once, by `node.reconfigure`. */
+const hot = { 'x-nodosum-reload': 'hot' } as const
 
 /** Every option of `createNode`. */
 export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
@@ -154,6 +164,10 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
           host: z
             .string()
             .refine((host) => isIP(host) !== 0, 'an IP address, not a name')
+            .refine(
+              (host) => !everyAddress.has(host),
+              'nobody reaches 0.0.0.0 or ::; leave it out, and a seed tells this node its address',
+            )
             .describe('The IP address at which others reach this node.'),
         })
         .optional()
@@ -189,7 +203,7 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .describe(
           'How a cluster may begin. With neither expect nor alone this node joins one that there is.',
         ),
-      identity: identity.optional().describe('Required except in profile development.'),
+      identity: identity.optional().meta(hot).describe('Required except in profile development.'),
       gossipKeys: z
         .array(z.string())
         .min(1)
@@ -222,6 +236,7 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .record(z.string(), z.string())
         .default({})
         .superRefine(checkTags)
+        .meta(hot)
         .describe('Seen by members: at most 32, names of 64 and values of 256 bytes of UTF-8.'),
       admit: z
         .custom<Admit>((value) => typeof value === 'function', 'a function of a member')
@@ -247,6 +262,12 @@ export const nodeOptions: OptionTable<NodeConfig, NodeOptions> = defineOptions({
         .describe(
           'Has debug, info, warn and error, each (fields, message), and child(fields), as pino has. Default: JSON lines of warnings and errors on stderr.',
         ),
+      logLevel: choice({
+        values: ['debug', 'info', 'warn', 'error', 'silent'],
+        description:
+          'What the default logger writes; not together with logger, which has a level of its own. Default: warn.',
+        reload: 'hot',
+      }).optional(),
       signal: z
         .instanceof(AbortSignal)
         .meta({ 'x-nodosum-type': 'AbortSignal' })

@@ -17,7 +17,7 @@ export function listenOf({ profile, listen }: Pick<NodeConfig, 'profile' | 'list
 export function checkCombination(
   options: Pick<
     NodeOptions,
-    'profile' | 'listen' | 'advertise' | 'identity' | 'gossipKeys' | 'join'
+    'profile' | 'listen' | 'advertise' | 'identity' | 'gossipKeys' | 'join' | 'logger' | 'logLevel'
   >,
   context: z.RefinementCtx,
 ): void {
@@ -30,6 +30,12 @@ export function checkCombination(
       `contradicts join.expect: ${join.expect}, which forms a cluster of so many; leave one of them out`,
       'join',
       'alone',
+    )
+  }
+  if (options.logger !== undefined && options.logLevel !== undefined) {
+    refuse(
+      'belongs to the default logger; set the level of your own, or leave logger out',
+      'logLevel',
     )
   }
   if (profile !== 'development') return

@@ -6,6 +6,7 @@ import {
   checkCallOptions,
   checkFunction,
   checkWord,
+  described,
 } from '@nodosum/kernel/options'
 import type {
   Application,
@@ -20,12 +21,12 @@ import type {
   Undelivered,
 } from './api.ts'
 import { changeFeed } from './change-feed.ts'
-import { reloadedIdentity } from './credentials.ts'
 import { isTrouble } from './discovery-source.ts'
 import type { GossipKeys } from './gossip-keys-api.ts'
 import { type DiscoveryFacts, healthOf } from './health.ts'
 import { isInternal } from './internal-applications.ts'
-import type { IdentityOptions } from './node-options.ts'
+import type { IdentityOptions, NodeConfig, NodeOptions } from './node-options.ts'
+import { hotChanges } from './reconfigure.ts'
 import { transportFacts } from './transport-facts.ts'
 import type { Layers } from './wiring.ts'
 
@@ -51,11 +52,14 @@ export class RunningNode implements Node {
   readonly #layers: Layers
   readonly #undelivered = new Set<(message: Undelivered) => void>()
   #resolveClosed: (reason: CloseReason) => void = () => undefined
+  /** As it is now: it began as `layers.config`. */
+  #config: NodeConfig
   #draining: Promise<DrainReport> | null = null
   #closing: Promise<void> | null = null
 
   constructor(layers: Layers) {
     this.#layers = layers
+    this.#config = layers.config
     this.id = layers.nodeId
     this.bootId = layers.bootId
     this.cluster = layers.config.cluster
@@ -67,7 +71,7 @@ export class RunningNode implements Node {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
-    layers.membership.onConflict = (error) => this.#fail(error)
+    layers.membership.onConflict = (error) => this.fail(error)
   }
 
   get address(): { readonly host: string; readonly port: number } {
@@ -83,7 +87,7 @@ export class RunningNode implements Node {
 
   health(): Health {
     return healthOf({
-      nowMs: Date.now(),
+      nowMs: this.#layers.scheduler.wallMs(),
       members: this.members(),
       doubts: this.#layers.membership.doubts,
       detoured: this.#layers.membership.detoured,
@@ -168,13 +172,32 @@ export class RunningNode implements Node {
     return this.#layers.keys
   }
 
-  async reloadCertificates(identity?: IdentityOptions): Promise<void> {
-    const { network, config, nodeId, logger } = this.#layers
-    const cluster = config.cluster as ClusterName
-    const fresh = await reloadedIdentity({ config, nodeId, cluster, given: identity })
-    if (this.#closing !== null) {
-      throw new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+  async reconfigure(changes: Partial<NodeOptions>): Promise<readonly string[]> {
+    const { membership, ports, liveMessaging, logger } = this.#layers
+    if (typeof changes !== 'object' || changes === null) {
+      const message = `node.reconfigure(changes) takes options as an object, not ${described(changes)}`
+      throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
     }
+    const { next, identity, tags, logLevel, messaging, paths } = hotChanges(this.#config, changes)
+    if (this.#closing !== null) throw closed()
+    // First what may be refused.
+    if (identity !== null) await this.reloadCertificates(next.identity)
+    this.#config = next
+    if (tags !== null) membership.setTags(tags)
+    if (logLevel !== null) ports.setLogLevel?.(logLevel ?? 'warn')
+    Object.assign(liveMessaging, messaging)
+    if (paths.length > 0) {
+      logger.info({ event: 'config.changed', options: paths }, `changed: ${paths.join(', ')}`)
+    }
+    return paths
+  }
+
+  async reloadCertificates(identity?: IdentityOptions): Promise<void> {
+    const { ports, network, nodeId, logger } = this.#layers
+    const config = this.#config
+    const cluster = config.cluster as ClusterName
+    const fresh = await ports.reloadIdentity({ config, nodeId, cluster, given: identity })
+    if (this.#closing !== null) throw closed()
     network.useIdentity(fresh)
     logger.info(
       { event: 'certificate.reloaded', not_after: new Date(fresh.notAfterMs).toISOString() },
@@ -217,27 +240,36 @@ export class RunningNode implements Node {
   }
 
   async #drain(deadlineMs: number): Promise<DrainReport> {
-    const { membership, messaging, directory } = this.#layers
-    const startedMs = performance.now()
+    const { membership, messaging, directory, scheduler } = this.#layers
+    const startedMs = scheduler.nowMs()
     const inFlightAtStart = messaging.busy
     membership.drain()
     directory.changed()
-    await delay(Math.min(drainNoticeMs, deadlineMs))
+    await this.#pause(Math.min(drainNoticeMs, deadlineMs))
     messaging.drain()
-    const leftMs = (): number => deadlineMs - (performance.now() - startedMs)
+    const leftMs = (): number => deadlineMs - (scheduler.nowMs() - startedMs)
     while (messaging.busy > 0 && leftMs() > 0 && this.#closing === null) {
-      await delay(Math.min(drainPollMs, leftMs()))
+      await this.#pause(Math.min(drainPollMs, leftMs()))
     }
     const inFlightAtEnd = messaging.busy
     return {
       complete: inFlightAtEnd === 0,
-      durationMs: performance.now() - startedMs,
+      durationMs: scheduler.nowMs() - startedMs,
       inFlightAtStart,
       inFlightAtEnd,
     }
   }
 
-  #fail(error: NodosumError): void {
+  /** Over, or the node is closed. */
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#layers.scheduler.after(ms, resolve)
+    await Promise.race([promise, this.closed])
+    timer.cancel()
+  }
+
+  /** The node ends for this reason and says goodbye to nobody. */
+  fail(error: NodosumError): void {
     const { logger } = this.#layers
     logger.error({ event: 'node.failed', error_code: error.code, err: error }, error.message)
     void this.#close({ kind: 'failed', error })
@@ -258,6 +290,10 @@ export class RunningNode implements Node {
   }
 }
 
+function closed(): NodosumError {
+  return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+}
+
 function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {
   const { last } = discovery
   return {
@@ -265,8 +301,4 @@ function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {
     isInTrouble: isTrouble(last?.reason ?? null),
     mayBeAlone: formation.alone || formation.expect === 1,
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
 }

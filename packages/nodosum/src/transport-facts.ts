@@ -15,7 +15,8 @@ export function transportFacts(
   const distrusted = trust.distrusted.filter(({ peer }) => present.has(peer))
   const named = new Set<string>(distrusted.map(({ peer }) => peer))
   const { breakers, connections } = network.pool.snapshot()
-  const preferred = config.transport === 'auto' && network.quicProblem === null ? 'quic' : null
+  const preferred =
+    config.transport === 'auto' && network.quicProblem === null ? network.dialsFirst : null
   return {
     quicProblem: config.transport === 'h2' ? null : (network.quicProblem?.message ?? null),
     untrusted: distrusted.map(({ peer, by, code }) =>

@@ -9,22 +9,22 @@ import {
   type Scheduler,
   Supervisor,
 } from '@nodosum/kernel'
-import { systemRandom, systemScheduler } from '@nodosum/kernel/node'
-import { eventLoopDelay, MembershipService, snapshotFile } from '@nodosum/membership'
-import { MessagingService } from '@nodosum/messaging'
+import { MembershipService, snapshotFile } from '@nodosum/membership'
+import { type MessagingOptions, MessagingService } from '@nodosum/messaging'
 import { createPacketSeal, type PacketSeal, sealOverheadBytes } from '@nodosum/security'
 import { type Carriage, type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
 import { safeAdmission } from './admission.ts'
 import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
-import { type Credentials, findCredentials } from './credentials.ts'
+import type { Credentials } from './credentials.ts'
 import { discoveryOf, WatchedDiscovery } from './discovery-source.ts'
 import { keptKeys } from './kept-keys.ts'
 import { KeyExchange } from './key-exchange.ts'
 import { KeyRotation } from './key-rotation.ts'
-import { type Network, openNetwork } from './network.ts'
+import type { Network } from './network.ts'
 import type { NodeConfig } from './node-options.ts'
+import type { NodePorts } from './node-ports.ts'
 import { PeerTrust } from './peer-trust.ts'
 import { ProcessAddresses } from './process-addresses.ts'
 import { listenOf } from './profile.ts'
@@ -35,6 +35,7 @@ import { Undo } from './undo.ts'
 /** The layers of one node, wired together and not joined yet. */
 export interface Layers {
   readonly config: NodeConfig
+  readonly ports: NodePorts
   readonly credentials: Credentials
   readonly nodeId: NodeId
   readonly bootId: BootId
@@ -43,6 +44,8 @@ export interface Layers {
   readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
+  /** The options of messaging as they are now. */
+  readonly liveMessaging: MessagingOptions
   readonly keys: KeyRotation
   readonly membership: MembershipService
   readonly discovery: WatchedDiscovery
@@ -56,25 +59,34 @@ export interface Layers {
 }
 
 /** The one place where concrete layers meet. What fails leaves nothing behind. */
-export async function wireLayers(config: NodeConfig, logger: Logger): Promise<Layers> {
+export async function wireLayers(
+  config: NodeConfig,
+  logger: Logger,
+  ports: NodePorts,
+): Promise<Layers> {
   const undo = new Undo()
   try {
-    return await wire(config, logger, undo)
+    return await wire(config, logger, ports, undo)
   } catch (error) {
     await undo.run()
     throw error
   }
 }
 
-async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layers> {
-  const random = systemRandom()
+async function wire(
+  config: NodeConfig,
+  root: Logger,
+  ports: NodePorts,
+  undo: Undo,
+): Promise<Layers> {
+  const { random } = ports
   const cluster = config.cluster as ClusterName
-  const credentials = await findCredentials(config, random)
+  const credentials = await ports.findCredentials(config, random)
   const { nodeId, identity, match } = credentials
   const bootId = newBootId(random)
   const logger = root.child({ cluster, node_id: nodeId })
   const supervisor = new Supervisor({ logger, name: 'node' })
-  const scheduler = supervisedScheduler(systemScheduler(), supervisor)
+  const scheduler = supervisedScheduler(ports.scheduler, supervisor)
 
   const isDevelopment = config.profile === 'development'
   const listen = listenOf(config)
@@ -93,7 +105,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   const kept = await keptKeys(config, credentials, logger)
   const sealing = { ring: kept.ring, cluster, name: nodeId, bootId }
   const processes = new ProcessAddresses(() => node.membership?.members() ?? [])
-  const network = await openNetwork({
+  const network = await ports.openNetwork({
     config,
     listen,
     cluster,
@@ -158,6 +170,8 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     announce: (applications) => node.membership?.setApplications(applications),
     rttMs: (peer) => node.membership?.rttMs(peer),
   })
+  // Messaging reads its times at each call, so that they can change while it runs.
+  const liveMessaging = { ...config.layers.messaging }
   const messaging = new MessagingService({
     self: { nodeId, bootId },
     sessions,
@@ -165,10 +179,11 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     scheduler,
     random,
     logger,
-    options: config.layers.messaging,
+    options: liveMessaging,
     messageBytesMax: config.layers.streams.messageBytesMax,
   })
   undo.add(() => messaging.close())
+  ports.watch?.(messaging)
   const detour = new SessionDetour({
     sessions,
     messaging,
@@ -181,7 +196,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   node.detour = detour
 
   const seal = createPacketSeal({ purpose: 'gossip', ...sealing })
-  const loopDelay = eventLoopDelay()
+  const loopDelay = ports.loopDelay()
   undo.add(async () => loopDelay.close())
   const { dataDirectory } = config
   const membership: MembershipService = new MembershipService({
@@ -275,6 +290,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
   })
   return {
     config,
+    ports,
     credentials,
     nodeId,
     bootId,
@@ -283,6 +299,7 @@ async function wire(config: NodeConfig, root: Logger, undo: Undo): Promise<Layer
     seal,
     sessions,
     messaging,
+    liveMessaging,
     keys,
     membership,
     discovery,

@@ -22,7 +22,8 @@ export async function settle<Value>(
   for (;;) {
     await new Promise((resolve) => setImmediate(resolve))
     if (isSettled) return work
-    let fired = 0
-    scheduler.runUntil(() => fired++ > 0, untilMs - scheduler.nowMs())
+    if (scheduler.runNext(untilMs - scheduler.nowMs())) continue
+    const why = scheduler.pendingTimers === 0 ? 'no timer is left' : `${limitMs} ms have passed`
+    throw new Error(`the work is not done and ${why} (now ${scheduler.nowMs()} ms)`)
   }
 }

@@ -222,7 +222,7 @@ class HostProcess implements SimulatedProcess {
       wallMs: () =>
         scheduler.wallMs() + localMs(this.#clock(), scheduler.nowMs()) - scheduler.nowMs(),
       after: (delayMs, run) => this.#after(delayMs, run),
-      immediate: (run) => this.#later(0, run),
+      immediate: (run) => this.#later((step) => scheduler.immediate(step), run),
     }
     this.files = {
       read: (name) => owner.disk.read(name),
@@ -294,15 +294,16 @@ class HostProcess implements SimulatedProcess {
     const { rate } = this.#clock()
     // Rounding must not let a timer fire before its time by a clock that drifts.
     const globalMs = rate === 1 ? Math.max(0, delayMs) : Math.max(0, delayMs) / rate + 1e-6
-    return this.#later(globalMs + latenessMs, run)
+    const { scheduler } = this.#options
+    return this.#later((step) => scheduler.after(globalMs + latenessMs, step), run)
   }
 
-  #later(globalMs: number, run: () => void): TimerHandle {
+  #later(arm: (step: () => void) => TimerHandle, run: () => void): TimerHandle {
     let isCancelled = false
     const step = (): void => {
       if (!isCancelled) run()
     }
-    const timer = this.#options.scheduler.after(globalMs, () => {
+    const timer = arm(() => {
       if (!this.isRunning || isCancelled) return
       if (this.#owner.isPaused) {
         this.#owner.counters.lateTimers += 1

@@ -61,6 +61,7 @@ export class SimulatedMesh implements LinkPath {
   readonly #links = new Set<SimulatedLink>()
   readonly #cuts = new Set<string>()
   readonly #isolated = new Set<string>()
+  readonly #paused = new Set<string>()
   #made = 0
 
   constructor(scheduler: Scheduler, random: Random, quality: Partial<PathQuality>) {
@@ -80,7 +81,8 @@ export class SimulatedMesh implements LinkPath {
       const message = `cannot bind ${options.address.host} port ${options.address.port}: it is taken`
       throw new NodosumError('ERR_NODOSUM_LISTEN_FAILED', message)
     }
-    const parts = { scheduler: this.#scheduler, random: this.#random.stream(`node ${key}`) }
+    const { scheduler = this.#scheduler } = options
+    const parts = { scheduler, random: this.#random.stream(`node ${key}`) }
     const transport = new SimulatedTransport(this, parts, options)
     this.#transports.set(key, transport)
     return transport
@@ -101,10 +103,24 @@ export class SimulatedMesh implements LinkPath {
     this.#isolated.add(host)
   }
 
+  /** From now on a process stands still: what comes waits until it is resumed. */
+  pause(host: string): void {
+    this.#paused.add(host)
+  }
+
+  /** Ends a `pause`; what waited arrives. */
+  resume(host: string): void {
+    if (this.#paused.delete(host)) this.#retry()
+  }
+
   /** Undoes every `cut` and `isolate`; what waited goes on its way. */
   heal(): void {
     this.#cuts.clear()
     this.#isolated.clear()
+    this.#retry()
+  }
+
+  #retry(): void {
     for (const link of this.#links) link.retry()
   }
 
@@ -116,7 +132,7 @@ export class SimulatedMesh implements LinkPath {
 
   reaches(from: HostPort, to: HostPort): boolean {
     if (this.#isolated.has(from.host) || this.#isolated.has(to.host)) return false
-    return !this.#cuts.has(`${from.host}>${to.host}`)
+    return !this.#paused.has(to.host) && !this.#cuts.has(`${from.host}>${to.host}`)
   }
 
   /** The carriage of a new connection; whoever listens at the other end is found when it arrives. */

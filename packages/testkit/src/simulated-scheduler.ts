@@ -17,6 +17,12 @@ export interface SimulatedScheduler extends Scheduler {
    */
   runFor(durationMs: number): void
   /**
+   * Fires the next timer if it is due within the next `withinMs`, and moves time to it.
+   *
+   * @returns false when none is; time stands still then
+   */
+  runNext(withinMs: number): boolean
+  /**
    * Goes from timer to timer until the condition holds.
    *
    * @returns how many milliseconds that took
@@ -120,6 +126,10 @@ class TimerHeap implements SimulatedScheduler {
       invariant(fired < timersPerRunMax, 'timers go on for ever')
     }
     this.#nowMs = untilMs
+  }
+
+  runNext(withinMs: number): boolean {
+    return this.#fireNext(this.#nowMs + withinMs)
   }
 
   runUntil(condition: () => boolean, limitMs: number): number {

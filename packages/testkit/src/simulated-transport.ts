@@ -40,6 +40,8 @@ export interface SimulatedTransportOptions {
   readonly limits?: Partial<TransportLimits>
   /** What both ends must speak; default `nodosum/1`. */
   readonly protocol?: string
+  /** The clock of its process, such as that of a `SimulatedProcess`; default: the mesh's. */
+  readonly scheduler?: Scheduler
 }
 
 /** As the defaults of the QUIC transport. */
@@ -167,6 +169,17 @@ export class SimulatedTransport {
     for (const connection of this.#live) connection.kill()
     this.#live.clear()
     this.#dials.clear()
+    this.#mesh.detach(this.#address)
+  }
+
+  /**
+   * Ends it as silently for everybody else, while its own users hear that their connections are
+   * lost: for a process that is killed in a test and shares the event loop with the test.
+   */
+  sever(): void {
+    this.#closing = Promise.resolve()
+    this.#onConnection = null
+    for (const connection of [...this.#live]) connection.broken()
     this.#mesh.detach(this.#address)
   }
 

@@ -67,7 +67,8 @@ function optionsPage(): string {
   const parts = tables.map(({ title, says, rows }) => {
     const lines = rows.map((row) => {
       const bounds = row.range ?? ''
-      return `| \`${row.path}\` | ${cell(row.type)} | ${cell(defaultOf(row))} | ${bounds} | ${cell(row.description)} |`
+      const hot = row.reload === 'hot' ? ' Hot: see `node.reconfigure`.' : ''
+      return `| \`${row.path}\` | ${cell(row.type)} | ${cell(defaultOf(row))} | ${bounds} | ${cell(row.description)}${hot} |`
     })
     const head = '| option | type | default | range | meaning |\n| --- | --- | --- | --- | --- |'
     return `## ${title}\n\n${says}\n\n${head}\n${lines.join('\n')}\n`

@@ -53,11 +53,12 @@ export function compileErrors(root: string, snippets: readonly Snippet[]): Probl
       noEmit: true,
       skipLibCheck: true,
       allowImportingTsExtensions: true,
-      lib: ['lib.es2024.d.ts'],
+      lib: ['lib.es2024.d.ts', 'lib.esnext.disposable.d.ts'],
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
       paths: {
         nodosum: [join(root, 'packages/nodosum/src/index.ts')],
+        'nodosum/testing': [join(root, 'packages/nodosum/src/testing/index.ts')],
         '@nodosum/kernel/node': [join(root, 'packages/kernel/src/node.ts')],
         '@nodosum/kernel/options': [join(root, 'packages/kernel/src/options.ts')],
         '@nodosum/transport/conformance': [

@@ -22,6 +22,11 @@ const forms = 'use "host:port", "host", "[IPv6]:port" or an IP address'
  */
 export function parseSeed(text: unknown, defaultPort: number, where: string): Seed {
   if (typeof text !== 'string') throw invalid(where, typeof text, 'is no text')
+  if (isIP(text) === 6 && text.endsWith(`:${defaultPort}`)) {
+    const host = text.slice(0, text.lastIndexOf(':'))
+    const wanted = isIP(host) === 6 ? `[${host}]:${defaultPort}` : `[${text}]`
+    throw invalid(where, text, `ends in ${defaultPort} as if that was its port: write ${wanted}`)
+  }
   const [host, port] = split(text, where)
   const number = port === undefined ? defaultPort : Number(port)
   if (port !== undefined && !digits.test(port)) throw invalid(where, text, 'has no number as port')

@@ -7,8 +7,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 export interface JsonLoggerOptions {
   /** Takes one line with its newline; default: standard output. */
   readonly write?: (line: string) => void
-  /** Lines below this level are not written; default `info`. */
-  readonly level?: LogLevel
+  /** Lines below this level are not written; default `info`. A function is asked for each line. */
+  readonly level?: LogLevel | (() => LogLevel)
 }
 
 const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 }
@@ -19,14 +19,19 @@ const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, e
  */
 export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
   const write = options.write ?? ((line: string) => void process.stdout.write(line))
-  return loggerWith(write, rank[options.level ?? 'info'], {})
+  const { level = 'info' } = options
+  return loggerWith(write, typeof level === 'function' ? level : () => level, {})
 }
 
-function loggerWith(write: (line: string) => void, minimum: number, bindings: LogFields): Logger {
+function loggerWith(
+  write: (line: string) => void,
+  minimum: () => LogLevel,
+  bindings: LogFields,
+): Logger {
   const at =
     (level: Exclude<LogLevel, 'silent'>) =>
     (fields: LogFields, message: string): void => {
-      if (rank[level] < minimum) return
+      if (rank[level] < rank[minimum()]) return
       write(`${lineOf(level, { ...bindings, ...fields }, message)}\n`)
     }
   return {

@@ -24,7 +24,7 @@ export function joinTimeout(facts: JoinFacts): NodosumError {
   const waits =
     formation.expect === null
       ? 'it waits for a formed cluster (neither join.expect nor join.alone is set)'
-      : `it waits for ${formation.expect} founders`
+      : `it waits for ${formation.expect} founders (join.expect)`
   const said = facts.detail === null ? [] : [facts.detail]
   if (facts.isAsking) said.push('it was asked and has not answered')
   const discovery = said.join('; ') || 'it was not asked yet'

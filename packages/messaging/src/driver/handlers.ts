@@ -156,7 +156,10 @@ export class Handlers {
   /** What the sender is told who wants a handler that is not there. */
   noHandler(kind: 'message' | 'request' | 'streaming', method: string | null): string {
     const { application } = this
-    if (method === null) return `${application} has no ${kind} handler`
+    if (method === null) {
+      const registers = kind === 'message' ? 'onMessage' : 'onRequest'
+      return `${application} has no ${kind} handler: ${registers} registers one, before others ask`
+    }
     const found = this.#methods.get(method)
     if (found !== undefined) return `${application}.${method} is a ${found.kind}, no ${kind}`
     return `${application} has no method ${method} on this node`

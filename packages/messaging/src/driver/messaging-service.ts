@@ -184,7 +184,10 @@ export class MessagingService {
     if (this.#closing === null) {
       // Whoever sends to this node from now on is told for sure that it was not handled.
       this.#closing = this.#flushed().then(() => this.drain())
-      const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+      const error = new NodosumError(
+        'ERR_NODOSUM_SHUT_DOWN',
+        'this node is closed; createNode starts another',
+      )
       for (const { application } of this.#applications.values()) application.closeAll(error)
     }
     return this.#closing
@@ -236,9 +239,12 @@ export class MessagingService {
 
   #problem(peer: NodeId): NodosumError | null {
     if (this.#closing !== null)
-      return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+      return new NodosumError(
+        'ERR_NODOSUM_SHUT_DOWN',
+        'this node is closed; createNode starts another',
+      )
     if (this.#directory.isPresent(peer)) return null
-    const message = `no living member of the cluster is called ${peer}`
+    const message = `no living member of the cluster is called ${peer}; node.members() lists those there are`
     return new NodosumError('ERR_NODOSUM_PEER_UNKNOWN', message)
   }
 

@@ -25,7 +25,10 @@ export function resolveRule(
     node = host.nearest(others.length > 0 ? others : candidates)
   } else node = host.any(candidates)
   if (node === undefined) {
-    throw new NodosumError('ERR_NODOSUM_NO_TARGET', `no ready member runs ${application}`)
+    throw new NodosumError(
+      'ERR_NODOSUM_NO_TARGET',
+      `no ready member runs ${application}: no member that this node sees has called its onMessage or onRequest`,
+    )
   }
   return { node, headers: key === null && method === null ? null : encodeHeaders(key, method) }
 }

@@ -88,7 +88,7 @@ describe('send', () => {
       code: 'ERR_NODOSUM_PEER_UNKNOWN',
       message:
         'not sent to 1 of 2 nodes (nobody); ' +
-        'the first because: no living member of the cluster is called nobody',
+        'the first because: no living member of the cluster is called nobody; node.members() lists those there are',
       details: { failed: ['nobody'] },
     })
   })
