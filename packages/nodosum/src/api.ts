@@ -1,7 +1,7 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { MembershipCounters } from '@nodosum/membership'
-import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
 import type { TypedCalls } from '@nodosum/messaging'
+import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
 import type { IdentityOptions, NodeOptions } from './node-options.ts'

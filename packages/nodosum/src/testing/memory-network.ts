@@ -149,7 +149,7 @@ function packetPort(port: ReturnType<SimulatedProcess['attach']>): UdpPort {
       counts.sentBytes += bytes.length
       port.send(bytes, to)
     },
-    stats: () => ({ ...counts, sendErrors: 0, ignoredPackets: 0 }),
+    stats: () => ({ ...counts, sendErrors: 0, ignoredPackets: 0, droppedBySystem: null }),
     close: async () => port.detach(),
   }
   port.onPacket = (bytes, from) => {
