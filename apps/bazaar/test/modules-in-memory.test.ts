@@ -1,22 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { anyNode, type Node } from 'nodosum'
+import type { Implementation } from 'nodosum'
 import { createTestCluster } from 'nodosum/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { readOrders } from '../src/customers.ts'
 import { Journal, readJournal } from '../src/journal.ts'
-import { readCatalogue, runCatalog } from '../src/modules/catalog.ts'
-import { runInventory } from '../src/modules/inventory.ts'
-import { runNotifications } from '../src/modules/notifications.ts'
-import { runOrders } from '../src/modules/orders.ts'
-import { runPayments } from '../src/modules/payments.ts'
-import type { OrderResult } from '../src/modules/shop-types.ts'
-import { runStorefront } from '../src/modules/storefront.ts'
+import { catalogModule, readCatalogue } from '../src/modules/catalog.ts'
+import { type OrderResult, storefront } from '../src/modules/contracts.ts'
+import { inventoryModule } from '../src/modules/inventory.ts'
+import { notificationsModule } from '../src/modules/notifications.ts'
+import { ordersModule } from '../src/modules/orders.ts'
+import { paymentsModule } from '../src/modules/payments.ts'
+import { storefrontModule } from '../src/modules/storefront.ts'
 import { ShopDatabase } from '../src/shop-database.ts'
 
 const ordered = 40
-const patience = { idempotent: true, timeoutMs: 20_000 } as const
+const patience = { timeoutMs: 20_000 }
 
 it('every order is decided once, although a node of the shop dies in the middle', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'bazaar-modules-'))
@@ -28,22 +28,23 @@ it('every order is decided once, although a node of the shop dies in the middle'
     database.close()
     rmSync(directory, { recursive: true, force: true })
   })
-  const applications = (node: Node): void => {
-    // The customers' node runs no module.
-    if (node.id === 'customers') return
-    runCatalog(node)
-    runInventory(node, database)
-    runPayments(node)
-    runNotifications(node, journal)
-    runOrders(node, database, journal)
-    runStorefront(node, journal)
-  }
+  const modules = (): Implementation[] => [
+    catalogModule(),
+    inventoryModule(database),
+    paymentsModule(),
+    notificationsModule(journal),
+    ordersModule(database, journal),
+    storefrontModule(journal),
+  ]
   const nodes = ['customers', 'shop-1', 'shop-2', 'shop-3']
-  await using cluster = await createTestCluster({ nodes, applications })
-  const storefront = cluster.node('customers').application('storefront')
+  await using cluster = await createTestCluster({
+    nodes,
+    // The customers' node runs no module.
+    options: (nodeId) => (nodeId === 'customers' ? {} : { applications: modules() }),
+  })
   const orders = readOrders().slice(0, ordered)
   const place = (order: (typeof orders)[number]): Promise<OrderResult> =>
-    storefront.request(anyNode(), order, patience) as Promise<OrderResult>
+    cluster.node('customers').request(storefront.place, order, patience)
   const results = orders.map(place)
   const isUnderWay = (): boolean =>
     cluster.deliveries.filter(({ application }) => application === 'orders').length >= ordered / 2

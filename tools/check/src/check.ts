@@ -47,6 +47,7 @@ const programs: readonly (readonly string[])[] = [
   ['tsc', '-p', 'tsconfig.json'],
   // An application exports contracts with the types that are inferred.
   ['tsc', '-p', 'apps/bazaar/tsconfig.json'],
+  ['tsc', '-p', 'chaos/tsconfig.json'],
   ...corePrograms,
 ]
 
