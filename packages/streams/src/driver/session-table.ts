@@ -391,13 +391,8 @@ export class SessionTable {
   }
 
   #handshake(connection: Connection): HandshakeOptions {
-    return {
-      connection,
-      self: this.#self,
-      scheduler: this.#scheduler,
-      timeoutMs: this.#options.helloTimeoutMs,
-      windowBytes: this.#options.laneWindowBytes,
-    }
+    const { helloTimeoutMs: timeoutMs, laneWindowBytes: windowBytes } = this.#options
+    return { connection, self: this.#self, scheduler: this.#scheduler, timeoutMs, windowBytes }
   }
 
   readonly #newId = (): string => sessionIdFromBytes(this.#random.bytes(sessionIdBytes))
