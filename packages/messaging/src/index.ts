@@ -1,7 +1,10 @@
 export type { EncodedPayload } from './adapters/cbor-payload.ts'
 export { payloadDepthMax, payloadItemsMax } from './adapters/plain-data.ts'
+export type { RequestBreakerSnapshot } from './adapters/request-breaker.ts'
+export type { ErrorBudgetSnapshot } from './core/error-budget.ts'
+export type { MemorySnapshot } from './core/memory-budget.ts'
 export { rendezvousOwner } from './core/rendezvous.ts'
-export type { Target, TargetRule } from './core/target.ts'
+export type { Canary, TagFilter, Target, TargetRule } from './core/target.ts'
 export type {
   Application,
   BroadcastOptions,
@@ -16,5 +19,5 @@ export {
   MessagingService,
   type Undelivered,
 } from './driver/messaging-service.ts'
-export { type MessagingOptions, messagingOptions } from './options.ts'
+export { type ApplicationOptions, type MessagingOptions, messagingOptions } from './options.ts'
 export type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from './ports.ts'

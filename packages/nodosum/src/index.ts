@@ -20,6 +20,7 @@ export type {
   RequestOptions,
   SendOptions,
   Target,
+  TargetOptions,
   TargetRule,
   Undelivered,
 } from './api.ts'

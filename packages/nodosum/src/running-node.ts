@@ -22,7 +22,7 @@ import { changeFeed } from './change-feed.ts'
 import { reloadedIdentity } from './credentials.ts'
 import { isTrouble } from './discovery-source.ts'
 import type { GossipKeys } from './gossip-keys-api.ts'
-import { type DiscoveryFacts, healthOf } from './health.ts'
+import { type DiscoveryFacts, healthOf, type MessagingFacts } from './health.ts'
 import { isInternal } from './internal-applications.ts'
 import type { IdentityOptions } from './node-options.ts'
 import { transportFacts } from './transport-facts.ts'
@@ -80,6 +80,7 @@ export class RunningNode implements Node {
       discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
+      messaging: messagingFacts(this.#layers),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
       draining: this.#draining !== null,
       closed: this.#closing !== null,
@@ -96,7 +97,9 @@ export class RunningNode implements Node {
     const { sealed, opened, ...refused } = this.#layers.seal.counters
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
-    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
+    const { memory } = this.#layers.messaging
+    const sessions = this.#sessionCount()
+    return { applications, memory, members, sessions, gossip, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void
@@ -231,6 +234,18 @@ export class RunningNode implements Node {
       this.#layers.logger.error(fields, 'a listener for undelivered messages failed')
     }
   }
+}
+
+function messagingFacts({ messaging }: Layers): MessagingFacts {
+  const { sheds, heldBytes, maxBytes } = messaging.memory
+  const applications = Object.entries(messaging.snapshot()).map(([id, application]) => ({
+    id,
+    burn: application.errorBudget.burn,
+    openPeers: application.breakers
+      .filter(({ state }) => state !== 'closed')
+      .map(({ peer }) => peer),
+  }))
+  return { sheds, heldBytes, maxBytes, applications }
 }
 
 function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {

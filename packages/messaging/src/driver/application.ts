@@ -11,13 +11,15 @@ import { checkFunction } from '@nodosum/kernel/options'
 import { encodePayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
-import type { MessagingOptions } from '../options.ts'
+import type { ApplicationOptions, MessagingOptions } from '../options.ts'
+import { encodeHeaders } from '../wire/envelope.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
 import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
 import type { RequestCall } from './request-call.ts'
-import { resolveRule } from './resolve-rule.ts'
+import { type Avoided, nobody, type RuleHost, resolveRule } from './resolve-rule.ts'
 
 /** How one copy of a broadcast ended. */
 export type Outcome =
@@ -33,6 +35,7 @@ export interface SendOptions {
   readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface BroadcastOptions extends SendOptions {
@@ -43,18 +46,16 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly idempotent?: boolean | undefined
+  readonly attemptsMax?: number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** What an application needs of the node around it. */
-export interface ApplicationHost {
+export interface ApplicationHost extends RuleHost {
   readonly self: NodeId
   readonly options: MessagingOptions
   /** How a lane of this application reaches its peers. */
   laneHost(application: ApplicationId, lane: string): PeerLaneHost
-  candidates(application: ApplicationId): readonly NodeId[]
-  owner(application: ApplicationId, key: string): NodeId | undefined
-  any(nodes: readonly NodeId[]): NodeId | undefined
-  nearest(nodes: readonly NodeId[]): NodeId | undefined
   request(call: RequestCall): Promise<unknown>
   /** A handler was registered. */
   registered(): void
@@ -65,14 +66,24 @@ export class Lane {
   readonly name: string
   protected readonly applicationId: ApplicationId
   protected readonly host: ApplicationHost
+  protected readonly policy: ApplicationPolicy
   readonly #peers: BoundedMap<string, PeerLane>
   readonly #laneHost: PeerLaneHost
+  /** A node that leaves requests unanswered is no good place for a message either. */
+  readonly #avoided: Avoided
 
-  constructor(applicationId: ApplicationId, name: string, host: ApplicationHost, peersMax: number) {
+  constructor(
+    applicationId: ApplicationId,
+    name: string,
+    host: ApplicationHost,
+    policy: ApplicationPolicy,
+  ) {
     this.applicationId = applicationId
     this.name = name
     this.host = host
+    this.policy = policy
     this.#laneHost = host.laneHost(applicationId, name)
+    this.#avoided = { ...nobody, isOpen: (node) => policy.avoids(node) }
     this.#peers = new BoundedMap(peersMax)
   }
 
@@ -80,7 +91,7 @@ export class Lane {
    * Sends to a node, to each of several, or to whom a rule names. Resolves as `confirm` says.
    *
    * @throws `NO_TARGET`, `PEER_UNKNOWN`, `BACKPRESSURE`, `NOT_CONNECTED`, `LIMIT_PENDING`,
-   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
+   *   `MEMORY_PRESSURE`, `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
    *   list among them, or an option that is wrong; with a confirmation also `DELIVERY_UNKNOWN` and
    *   what the receiver answered. Of several nodes: the first failure, with all failed nodes in
    *   `details.failed`.
@@ -90,16 +101,21 @@ export class Lane {
     const encoded = encodePayload(payload)
     const settings = {
       confirm: options?.confirm ?? 'accepted',
-      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      timeoutMs: options?.timeoutMs ?? this.policy.settings.sendTimeoutMs,
       signal: options?.signal,
+      waitsForRoom: true,
     } as const
-    if (typeof to === 'string') return this.#peer(to).send(encoded, null, settings)
-    if ('kind' in to) {
-      const { node, headers } = resolveRule(to, this.applicationId, this.host)
+    const given = options?.headers
+    if (typeof to === 'object' && 'kind' in to) {
+      const { node, group } = resolveRule(to, this.applicationId, this.host, this.#avoided)
+      const key = to.kind === 'owner' ? to.key : null
+      const headers = encodeHeaders({ key, group, ...(given !== undefined && { headers: given }) })
       return this.#peer(node).send(encoded, headers, settings)
     }
+    const headers = given === undefined ? null : encodeHeaders({ headers: given })
+    if (typeof to === 'string') return this.#peer(to).send(encoded, headers, settings)
     const results = await Promise.allSettled(
-      to.map((node) => this.#peer(node).send(encoded, null, settings)),
+      to.map((node) => this.#peer(node).send(encoded, headers, settings)),
     )
     const failed = to.filter((_, index) => results[index]?.status === 'rejected')
     const first = results.find((result) => result.status === 'rejected')
@@ -125,8 +141,12 @@ export class Lane {
   }
 
   /**
-   * Sends to every member that runs the application, on the same lane as `send`. Waits for nobody
-   * but, with `confirm`, for confirmations; says for each node how it went.
+   * Sends to every member that runs the application, on the same lane as `send`. A node whose buffer
+   * is full is refused with `BACKPRESSURE` at once; with `confirm` each node has `timeoutMs` for its
+   * session and its confirmation. Says for each node how it went.
+   *
+   * @throws `LIMIT_FAN_OUT` when there are more nodes than `broadcastMax`, `PAYLOAD_INVALID`,
+   *   `CONFIG_INVALID`
    */
   async broadcast(
     payload: unknown,
@@ -137,22 +157,26 @@ export class Lane {
     const targets = this.host
       .candidates(this.applicationId)
       .filter((node) => options?.includeSelf === true || node !== this.host.self)
+    this.#checkFanOut(targets.length)
+    const given = options?.headers
+    const headers = given === undefined ? null : encodeHeaders({ headers: given })
     const confirm = options?.confirm ?? 'accepted'
     const settings = {
       confirm,
-      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      timeoutMs: options?.timeoutMs ?? this.policy.settings.sendTimeoutMs,
       signal: options?.signal,
+      waitsForRoom: false,
     }
     const outcomes = await Promise.all(
       targets.map(async (node): Promise<[string, Outcome]> => {
         if (confirm === 'accepted') {
           const lane = this.#peer(node)
-          const code = lane.trySend(encoded)
+          const code = lane.trySend(encoded, headers)
           if (code === 'accepted') return [node, { status: code }]
-          return [node, { status: 'refused', code, error: lane.explain(code, encoded) }]
+          return [node, { status: 'refused', code, error: lane.explain(code, encoded, headers) }]
         }
         try {
-          await this.#peer(node).send(encoded, null, settings)
+          await this.#peer(node).send(encoded, headers, settings)
           return [node, { status: 'delivered' }]
         } catch (error) {
           return [node, outcomeOf(error as NodosumError)]
@@ -175,6 +199,14 @@ export class Lane {
   closeAll(error: NodosumError): void {
     for (const lane of this.#peers.values()) lane.close(error)
     this.#peers.clear()
+  }
+
+  #checkFanOut(nodes: number): void {
+    const { broadcastMax } = this.policy.settings
+    if (nodes <= broadcastMax) return
+    const message = `${this.applicationId} runs on ${nodes} nodes, a broadcast goes to ${broadcastMax} (broadcastMax)`
+    const details = { nodes, nodesMax: broadcastMax }
+    throw new NodosumError('ERR_NODOSUM_LIMIT_FAN_OUT', message, { details })
   }
 
   #checkedPeer(to: unknown): PeerLane {
@@ -215,7 +247,7 @@ export class Application extends Lane {
   readonly #lanes: BoundedMap<string, Lane>
 
   constructor(id: ApplicationId, handlers: Handlers, host: ApplicationHost) {
-    super(id, 'default', host, peersMax)
+    super(id, 'default', host, handlers.policy)
     this.id = id
     this.counters = handlers.counters
     this.#handlers = handlers
@@ -248,20 +280,32 @@ export class Application extends Lane {
     return this
   }
 
+  /**
+   * Gives this application limits, budgets and times of its own on this node, from now on; what is
+   * not given stays. Names and meanings are those of `layers.messaging`.
+   *
+   * @throws `CONFIG_INVALID` that lists every problem; then nothing changes
+   */
+  configure(options: Partial<ApplicationOptions>): this {
+    this.policy.configure(options)
+    return this
+  }
+
   /** Whether this node runs the application: it has a handler. */
   get isRunning(): boolean {
     return this.#handlers.onMessage !== null || this.#handlers.onRequest !== null
   }
 
   /**
-   * Resolves with the reply or rejects with exactly one coded error. Sent again, within
-   * `timeoutMs`, after refusals that say that the handler did not run; with `idempotent` also
-   * after an unknown outcome. Of a list of nodes each attempt asks one, at random among those
+   * Resolves with the reply or rejects with exactly one coded error. Sent again, at most
+   * `attemptsMax` times within `timeoutMs` and within the retry budget, after refusals that say that
+   * the handler did not run; with `idempotent` also after an unknown outcome and after an error of
+   * the handler that is `retryable`. Of a list of nodes each attempt asks one, at random among those
    * that are there.
    */
   request(to: Target, payload: unknown, options?: RequestOptions): Promise<unknown> {
-    const { id: application, counters } = this
-    return this.host.request({ application, counters, to, payload, options })
+    const { id: application, counters, policy } = this
+    return this.host.request({ application, counters, policy, to, payload, options })
   }
 
   /** Ids of alive, non-draining members that run this application, self included, sorted. */
@@ -274,7 +318,7 @@ export class Application extends Lane {
     let lane = this.#lanes.get(name)
     if (lane === undefined) {
       parseStreamName(name, 'lane')
-      lane = new Lane(this.id, name, this.host, peersMax)
+      lane = new Lane(this.id, name, this.host, this.policy)
       if (!this.#lanes.set(name, lane)) {
         const message = `${this.id} has ${this.#lanes.max} lanes already (lanesMax)`
         throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', message)

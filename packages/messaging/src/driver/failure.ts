@@ -1,21 +1,39 @@
 import { type ErrorCode, errorCatalog, isNodosumError, NodosumError } from '@nodosum/kernel'
 import { envelopeBytesMax, type Failure } from '../wire/message-frames.ts'
 
-/** A refusal by this node, as it travels. */
-export function refusal(code: ErrorCode, message: string): Failure {
-  return { code, name: '', message, remoteCode: '' }
+/**
+ * A refusal by this node, as it travels.
+ *
+ * @param retryAfterMs when the same may be asked again; 0 when nobody knows
+ */
+export function refusal(code: ErrorCode, message: string, retryAfterMs: number = 0): Failure {
+  const afterMs = Number.isFinite(retryAfterMs) ? Math.ceil(retryAfterMs) : 0
+  return { code, name: '', message, remoteCode: '', retryable: false, retryAfterMs: afterMs }
 }
 
 /** What a handler threw, as it travels; it can be anything. */
 export function handlerFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) {
-    return { code: '', name: 'Error', message: textOf(() => error), remoteCode: '' }
-  }
+  const unknown = { code: '', name: 'Error', remoteCode: '', retryable: false, retryAfterMs: 0 }
+  if (!(error instanceof Error)) return { ...unknown, message: textOf(() => error) }
   return {
-    code: '',
+    ...unknown,
     name: textOf(() => error.name),
     message: textOf(() => error.message),
     remoteCode: textOf(() => (error as { code?: unknown }).code ?? ''),
+    retryable: isDeclaredRetryable(error),
+  }
+}
+
+/**
+ * Errors of Nodosum that a handler lets through do not count: they come from another request, and
+ * whoever made that one has tried it as often as is good.
+ */
+function isDeclaredRetryable(error: Error): boolean {
+  if (isNodosumError(error)) return false
+  try {
+    return (error as { retryable?: unknown }).retryable === true
+  } catch {
+    return false
   }
 }
 
@@ -32,7 +50,9 @@ function textOf(read: () => unknown): string {
 export function errorOf(failure: Failure, peer: string): NodosumError {
   if (Object.hasOwn(errorCatalog, failure.code)) {
     const code = failure.code as ErrorCode
-    return new NodosumError(code, `${peer}: ${failure.message}`, { details: { node: peer } })
+    const { retryAfterMs } = failure
+    const details = { node: peer, ...(retryAfterMs > 0 && { retryAfterMs }) }
+    return new NodosumError(code, `${peer}: ${failure.message}`, { details })
   }
   return new NodosumError('ERR_NODOSUM_REMOTE_ERROR', `${peer}: ${failure.message}`, {
     details: {
@@ -40,6 +60,7 @@ export function errorOf(failure: Failure, peer: string): NodosumError {
       remoteName: failure.name,
       remoteMessage: failure.message,
       remoteCode: failure.remoteCode,
+      remoteRetryable: failure.retryable,
     },
   })
 }

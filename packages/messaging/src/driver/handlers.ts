@@ -1,15 +1,36 @@
-import { BoundedQueue, type Logger } from '@nodosum/kernel'
+import { BoundedQueue, type Logger, type Scheduler } from '@nodosum/kernel'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import type { Importance, MemoryBudget } from '../core/memory-budget.ts'
+import type { Envelope } from '../wire/envelope.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
+import type { HandlerTurn } from './handler-turn.ts'
 
 /** What a handler learns about what it was given. */
 export interface MessageContext {
   readonly from: string
+  /** Whom the certificate of the sender names, as a URI; null when this node sent it itself. */
+  readonly identity: string | null
   readonly messageId: string
   readonly application: string
   readonly lane: string
   readonly signal: AbortSignal
   readonly deadlineMs: number | null
   readonly key: string | null
+  /** 1 for the first time that this request was sent, 2 when it was sent again, and so on. */
+  readonly attempt: number
+  /** Whether an earlier attempt may have been handled already. */
+  readonly redelivered: boolean
+  /** What the sender gave as `headers`; frozen, empty when there are none. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What all that arrives on one lane has in common. */
+export interface Origin {
+  readonly from: string
+  readonly identity: string | null
+  readonly application: string
+  readonly lane: string
+  readonly idPrefix: string
 }
 
 export type MessageHandler = (payload: unknown, context: MessageContext) => void | Promise<void>
@@ -17,33 +38,54 @@ export type RequestHandler = (payload: unknown, context: MessageContext) => unkn
 
 /** The context; its signal costs something only when somebody looks at it. */
 export class HandlerContext implements MessageContext {
-  readonly from: string
-  readonly application: string
-  readonly lane: string
-  readonly key: string | null
   readonly deadlineMs: number | null
-  readonly #idPrefix: string
+  readonly #origin: Origin
+  readonly #envelope: Envelope
   readonly #sequence: number
   #aborted = false
   #controller: AbortController | null = null
 
-  constructor(
-    origin: { from: string; application: string; lane: string; idPrefix: string },
-    sequence: number,
-    key: string | null,
-    deadlineMs: number | null,
-  ) {
-    this.from = origin.from
-    this.application = origin.application
-    this.lane = origin.lane
-    this.key = key
+  constructor(origin: Origin, sequence: number, envelope: Envelope, deadlineMs: number | null) {
     this.deadlineMs = deadlineMs
-    this.#idPrefix = origin.idPrefix
+    this.#origin = origin
+    this.#envelope = envelope
     this.#sequence = sequence
   }
 
+  get from(): string {
+    return this.#origin.from
+  }
+
+  get identity(): string | null {
+    return this.#origin.identity
+  }
+
+  get application(): string {
+    return this.#origin.application
+  }
+
+  get lane(): string {
+    return this.#origin.lane
+  }
+
+  get key(): string | null {
+    return this.#envelope.key
+  }
+
+  get attempt(): number {
+    return this.#envelope.attempt
+  }
+
+  get redelivered(): boolean {
+    return this.#envelope.redelivered
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#envelope.headers
+  }
+
   get messageId(): string {
-    return this.#idPrefix + this.#sequence
+    return this.#origin.idPrefix + this.#sequence
   }
 
   get signal(): AbortSignal {
@@ -71,37 +113,59 @@ export class Handlers {
   onRequest: RequestHandler | null = null
   /** True while the node drains: new work is refused. */
   draining = false
+  readonly counters: DeliveryCounters
+  readonly logger: Logger
+  readonly policy: ApplicationPolicy
+  readonly scheduler: Scheduler
+  readonly memory: MemoryBudget
+  readonly turn: HandlerTurn
   #messages = 0
   #requests = 0
   #startsQueued = false
-  readonly counters: DeliveryCounters
-  readonly logger: Logger
-  readonly #concurrencyMax: number
-  readonly #requestQueue: BoundedQueue<() => void> | null
+  #requestQueue: BoundedQueue<() => void> | null = null
   readonly #paused = new Set<() => void>()
 
   constructor(options: {
     application: string
     counters: DeliveryCounters
     logger: Logger
-    concurrencyMax: number
-    requestQueueMax: number
+    policy: ApplicationPolicy
+    scheduler: Scheduler
+    memory: MemoryBudget
+    turn: HandlerTurn
   }) {
     this.application = options.application
     this.counters = options.counters
     this.logger = options.logger
-    this.#concurrencyMax = options.concurrencyMax
-    this.#requestQueue =
-      options.requestQueueMax === 0 ? null : new BoundedQueue(options.requestQueueMax)
+    this.policy = options.policy
+    this.scheduler = options.scheduler
+    this.memory = options.memory
+    this.turn = options.turn
   }
 
   /** Handlers that have started and not finished, and requests that wait for one. */
   get busy(): number {
-    return this.#messages + this.#requests + (this.#requestQueue?.size ?? 0)
+    return this.#messages + this.#requests + this.waiting
+  }
+
+  /** Handlers of messages and of requests that have started and not finished. */
+  get running(): { readonly messages: number; readonly requests: number } {
+    return { messages: this.#messages, requests: this.#requests }
+  }
+
+  /** Requests that wait for a handler. */
+  get waiting(): number {
+    return this.#requestQueue?.size ?? 0
+  }
+
+  /** What gives way when memory is short. */
+  importance(kind: 'messages' | 'requests'): Importance {
+    if (this.policy.isControl) return 'control'
+    return kind === 'messages' ? 'bulk' : 'interactive'
   }
 
   get messagesAreFull(): boolean {
-    return this.#messages >= this.#concurrencyMax
+    return this.#messages >= this.policy.settings.handlerConcurrencyMax
   }
 
   messageStarted(): void {
@@ -129,24 +193,43 @@ export class Handlers {
 
   /** Starts a request now or when its turn comes; false when the queue is full. */
   admitRequest(start: () => void): boolean {
-    if (this.#requests < this.#concurrencyMax) {
-      this.#requests += 1
-      start()
+    const { handlerConcurrencyMax, requestQueueMax } = this.policy.settings
+    // What came first goes first: what waits for the next turn is not overtaken.
+    if (this.#requests < handlerConcurrencyMax && this.waiting === 0 && !this.turn.isOver) {
+      this.#start(start)
       return true
     }
-    return this.#requestQueue?.offer(start) ?? false
+    if (this.waiting >= requestQueueMax) return false
+    this.#requestQueue ??= new BoundedQueue(requestQueueBound)
+    this.#requestQueue.offer(start)
+    this.#startWaiting()
+    return true
   }
 
   requestFinished(): void {
     this.#requests -= 1
+    this.#startWaiting()
+  }
+
+  #start(start: () => void): void {
+    this.#requests += 1
+    this.turn.begin()
+    start()
+    this.turn.returned()
+  }
+
+  readonly #startWaiting = (): void => {
     // A request that ends at once comes back here; a loop, else a long queue would be a deep stack.
     if (this.#startsQueued) return
     this.#startsQueued = true
-    while (this.#requests < this.#concurrencyMax) {
+    while (this.#requests < this.policy.settings.handlerConcurrencyMax) {
+      if (this.turn.isOver) {
+        if (this.waiting > 0) this.turn.whenNext(this.#startWaiting)
+        break
+      }
       const next = this.#requestQueue?.poll()
       if (next === undefined) break
-      this.#requests += 1
-      next()
+      this.#start(next)
     }
     this.#startsQueued = false
   }
@@ -159,6 +242,9 @@ export class Handlers {
     )
   }
 }
+
+/** The largest `requestQueueMax`; the queue's memory follows what waits. */
+const requestQueueBound = 65_536
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

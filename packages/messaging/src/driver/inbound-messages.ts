@@ -1,13 +1,16 @@
 import { ByteReader, isNodosumError } from '@nodosum/kernel'
 import { decodePayload } from '../adapters/cbor-payload.ts'
+import type { Group } from '../core/target.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import { decodeHeaders, envelopeBit, messageFrame } from '../wire/message-frames.ts'
+import { decodeHeaders, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { messageFrame } from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
 import { handlerFailure, refusal } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable } from './handlers.ts'
+import { HandlerContext, type Handlers, isThenable, type Origin } from './handlers.ts'
+import { LaneHolds } from './lane-holds.ts'
 
-/** Whether this node owns a routing key of an application. */
-export type Owns = (application: string, key: string) => boolean
+/** Whether this node owns a routing key among a group of the members that run an application. */
+export type Owns = (application: string, key: string, group: Group | null) => boolean
 
 /** After this many payloads in a row that do not decode, the lane's session ends. */
 const undecodableMax = 16
@@ -21,7 +24,8 @@ export class InboundMessages {
   readonly #owns: Owns
   readonly #markDirty: (lane: InboundMessages) => void
   readonly #onBroken: (what: string) => void
-  readonly #origin: { from: string; application: string; lane: string; idPrefix: string }
+  readonly #origin: Origin
+  readonly #holds: LaneHolds
   readonly #running = new Set<HandlerContext>()
   #startedSequence = 0
   #toldSequence = 0
@@ -46,8 +50,10 @@ export class InboundMessages {
     this.#owns = options.owns
     this.#markDirty = options.markDirty
     this.#onBroken = options.onBroken
+    this.#holds = new LaneHolds(options.lane, options.session.peer, options.handlers)
     this.#origin = {
       from: options.session.peer,
+      identity: options.session.uri || null,
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
@@ -62,10 +68,10 @@ export class InboundMessages {
     this.#settled(sequence)
     this.#handlers.counters.received += 1
     let at = start + 1
-    let key: string | null = null
+    let envelope = plainEnvelope
     if ((bits & envelopeBit.headers) !== 0) {
       const reader = new ByteReader(bytes, at, end)
-      key = decodeHeaders(reader).key
+      envelope = decodeHeaders(reader)
       if (reader.failed) return this.#refuse(sequence, 'ERR_NODOSUM_DECODE_FAILED', 'headers')
       at = reader.offset
     }
@@ -78,7 +84,8 @@ export class InboundMessages {
     if (this.#handlers.draining) {
       return this.#refuse(sequence, 'ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
     }
-    if (key !== null && !this.#owns(application, key)) {
+    const { key } = envelope
+    if (key !== null && !this.#owns(application, key, envelope.group)) {
       return this.#refuse(sequence, 'ERR_NODOSUM_NOT_OWNER', `not the owner of ${key}`)
     }
     let payload: unknown = bytes.subarray(at, end)
@@ -95,15 +102,20 @@ export class InboundMessages {
         return
       }
     }
-    const context = new HandlerContext(this.#origin, sequence, key, null)
+    const context = new HandlerContext(this.#origin, sequence, envelope, null)
     const confirm = (bits & envelopeBit.confirmHandled) !== 0
+    this.#holds.begin()
     let result: unknown
+    let threw = false
     try {
       result = handler(payload, context)
     } catch (error) {
-      return this.#finished(sequence, confirm, error)
+      threw = true
+      this.#finished(sequence, confirm, error)
     }
-    if (isThenable(result)) this.#wait(sequence, confirm, context, result)
+    this.#holds.returned(end - start)
+    if (threw) return
+    if (isThenable(result)) this.#wait(sequence, confirm, context, result, end - start)
     else if (confirm) this.#control.mark(messageFrame.handled, this.#lane.stream, sequence)
   }
 
@@ -114,7 +126,7 @@ export class InboundMessages {
 
   closed(): void {
     this.#over = true
-    this.#handlers.forget(this.#resume)
+    this.#holds.close()
     for (const context of this.#running) context.abort()
   }
 
@@ -140,18 +152,15 @@ export class InboundMessages {
     confirm: boolean,
     context: HandlerContext,
     result: PromiseLike<unknown>,
+    bytes: number,
   ): void {
     this.#running.add(context)
-    this.#handlers.messageStarted()
-    if (this.#handlers.messagesAreFull) {
-      this.#lane.pause()
-      this.#handlers.whenMessagesHaveRoom(this.#resume)
-    }
+    this.#holds.started(bytes)
     const done = (error: unknown, threw: boolean): void => {
       this.#running.delete(context)
       if (threw) this.#finished(sequence, confirm, error)
       else if (confirm) this.#control.mark(messageFrame.handled, this.#lane.stream, sequence)
-      this.#handlers.messageFinished()
+      this.#holds.finished(bytes)
     }
     result.then(
       () => done(null, false),
@@ -164,9 +173,5 @@ export class InboundMessages {
     if (!confirm) return
     const { stream } = this.#lane
     this.#control.failure(messageFrame.handled, stream, sequence, handlerFailure(error))
-  }
-
-  readonly #resume = (): void => {
-    if (!this.#over) this.#lane.resume()
   }
 }

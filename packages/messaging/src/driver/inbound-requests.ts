@@ -1,11 +1,22 @@
 import { BoundedMap, ByteReader, type Scheduler } from '@nodosum/kernel'
 import { decodePayload, encodePayload } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import { decodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import { decodeHeaders, type Envelope, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
 import { handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable } from './handlers.ts'
+import { HandlerContext, type Handlers, isThenable, type Origin } from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
+
+/** A request that waits for its handler or is being handled. */
+interface Admitted {
+  readonly context: HandlerContext
+  /** What of the node's memory it keeps. */
+  readonly keptBytes: number
+}
+
+/** What a request keeps beside its payload, roughly. */
+const contextBytes = 512
 
 /** Answers the requests of one incoming lane: each gets exactly one reply or failure. */
 export class InboundRequests {
@@ -17,8 +28,8 @@ export class InboundRequests {
   readonly #scheduler: Scheduler
   readonly #bytesMax: number
   readonly #onBroken: (what: string) => void
-  readonly #origin: { from: string; application: string; lane: string; idPrefix: string }
-  readonly #contexts: BoundedMap<number, HandlerContext>
+  readonly #origin: Origin
+  readonly #admitted: BoundedMap<number, Admitted>
 
   constructor(options: {
     lane: IncomingLane
@@ -29,7 +40,7 @@ export class InboundRequests {
     scheduler: Scheduler
     idPrefix: string
     bytesMax: number
-    contextsMax: number
+    admittedMax: number
     onBroken: (what: string) => void
   }) {
     this.#lane = options.lane
@@ -40,9 +51,10 @@ export class InboundRequests {
     this.#scheduler = options.scheduler
     this.#bytesMax = options.bytesMax
     this.#onBroken = options.onBroken
-    this.#contexts = new BoundedMap(options.contextsMax)
+    this.#admitted = new BoundedMap(options.admittedMax)
     this.#origin = {
       from: options.session.peer,
+      identity: options.session.uri || null,
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
@@ -56,52 +68,62 @@ export class InboundRequests {
     if (type !== messageFrame.request || reader.failed) {
       return this.#onBroken(`frame type ${type} on a lane of requests`)
     }
-    const key = (bits & envelopeBit.headers) === 0 ? null : decodeHeaders(reader).key
+    const hasHeaders = (bits & envelopeBit.headers) !== 0
+    const envelope = hasHeaders ? decodeHeaders(reader) : plainEnvelope
     if (reader.failed) return this.#onBroken('the headers of a request do not decode')
     this.#handlers.counters.received += 1
-    const problem = this.#problem(key)
+    const nowMs = this.#scheduler.nowMs()
+    const problem = this.#problem(envelope, end - start, nowMs)
     if (problem !== null) return this.#fail(sequence, problem)
-    const context = new HandlerContext(this.#origin, sequence, key, deadlineMs)
-    if (!this.#contexts.set(sequence, context)) return this.#fail(sequence, overload(this.#origin))
+    const context = new HandlerContext(this.#origin, sequence, envelope, deadlineMs)
+    const keptBytes = end - start + contextBytes
+    this.#handlers.memory.take(keptBytes)
+    const isKept = this.#admitted.set(sequence, { context, keptBytes })
     const body = reader.rest()
     const cbor = (bits & envelopeBit.cbor) !== 0
-    const untilMs = this.#scheduler.nowMs() + deadlineMs
-    const admitted = this.#handlers.admitRequest(() =>
-      this.#start(sequence, body, cbor, context, untilMs),
-    )
-    if (!admitted) {
-      this.#contexts.delete(sequence)
-      this.#fail(sequence, overload(this.#origin))
-    }
+    const untilMs = nowMs + deadlineMs
+    const isAdmitted =
+      isKept &&
+      this.#handlers.admitRequest(() => this.#start(sequence, body, cbor, context, untilMs))
+    if (isAdmitted) return
+    this.#release(sequence, keptBytes)
+    this.#fail(sequence, overload(this.#origin))
   }
 
   /** The caller gave up. */
   cancel(sequence: number): void {
-    this.#contexts.get(sequence)?.abort()
+    this.#admitted.get(sequence)?.context.abort()
   }
 
   /** No request runs or waits. */
   get isIdle(): boolean {
-    return this.#contexts.size === 0
+    return this.#admitted.size === 0
   }
 
   closed(): void {
-    for (const context of this.#contexts.values()) context.abort()
+    for (const { context } of this.#admitted.values()) context.abort()
   }
 
-  #problem(key: string | null): Failure | null {
-    const { application } = this.#origin
-    if (this.#handlers.onRequest === null) {
+  #problem({ key, group }: Envelope, bytes: number, nowMs: number): Failure | null {
+    const { application, from } = this.#origin
+    const { onRequest, draining, policy, memory } = this.#handlers
+    if (onRequest === null) {
       return refusal('ERR_NODOSUM_NO_HANDLER', `${application} has no request handler`)
     }
-    if (this.#handlers.draining) {
-      return refusal('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
-    }
-    if (key !== null && !this.#owns(application, key)) {
+    if (draining) return refusal('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
+    if (key !== null && !this.#owns(application, key, group)) {
       return refusal('ERR_NODOSUM_NOT_OWNER', `not the owner of ${key}`)
     }
     if (this.#session.controlIsLate) return overload(this.#origin)
-    return null
+    if (memory.isShortFor(this.#handlers.importance('requests'))) {
+      memory.refused += 1
+      return refusal('ERR_NODOSUM_MEMORY_PRESSURE', memory.words, retryWhenShortMs)
+    }
+    if (!policy.quotas.isLimited || policy.isControl) return null
+    const quota = policy.quotas.admit(from, bytes, nowMs)
+    if (quota === null) return null
+    const message = `${application} takes no more from ${from} for now (${quota.limit})`
+    return refusal('ERR_NODOSUM_RATE_LIMITED', message, quota.retryAfterMs)
   }
 
   #start(
@@ -161,10 +183,20 @@ export class InboundRequests {
   }
 
   #finish(sequence: number): void {
-    this.#contexts.delete(sequence)
+    const admitted = this.#admitted.get(sequence)
+    if (admitted !== undefined) this.#release(sequence, admitted.keptBytes)
     this.#handlers.requestFinished()
   }
+
+  #release(sequence: number, keptBytes: number): void {
+    this.#admitted.delete(sequence)
+    this.#handlers.memory.give(keptBytes)
+    this.#handlers.policy.quotas.finished(this.#origin.from)
+  }
 }
+
+/** When a request comes again that was refused for want of memory. */
+const retryWhenShortMs = 100
 
 function overload(origin: { application: string }): Failure {
   return refusal('ERR_NODOSUM_OVERLOAD', `${origin.application} has as many requests as it may`)

@@ -12,11 +12,15 @@ import {
   type Scheduler,
 } from '@nodosum/kernel'
 import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
+import { MemoryBudget, type MemorySnapshot } from '../core/memory-budget.ts'
 import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
+import { type Group, isInGroup } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
 import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
+import { ApplicationPolicy, type PolicySnapshot } from './application-policy.ts'
+import { HandlerTurn } from './handler-turn.ts'
 import { Handlers } from './handlers.ts'
 import { InboundMessages } from './inbound-messages.ts'
 import { InboundRequests } from './inbound-requests.ts'
@@ -34,7 +38,7 @@ export interface Undelivered {
   readonly code: string
 }
 
-export interface ApplicationSnapshot {
+export interface ApplicationSnapshot extends PolicySnapshot {
   readonly accepted: number
   readonly delivered: number
   readonly rejected: number
@@ -44,12 +48,21 @@ export interface ApplicationSnapshot {
   readonly refused: number
   readonly received: number
   readonly handlerErrors: number
+  /** Asynchronous handlers of messages that run on this node. */
+  readonly messagesRunning: number
+  /** Handlers of requests that run on this node. */
+  readonly requestsRunning: number
+  /** Requests that wait for a handler on this node. */
+  readonly requestsWaiting: number
 }
 
 interface Registered {
   readonly application: Application
   readonly handlers: Handlers
 }
+
+/** More requests of one peer than an application may have running and waiting by its options. */
+const admittedMax = 131_072
 
 /** How often closing looks whether every message has started. */
 const flushLookMs = 5
@@ -65,6 +78,9 @@ export class MessagingService {
   readonly #logger: Logger
   readonly #options: MessagingOptions
   readonly #messageBytesMax: number
+  readonly #isControl: (application: string) => boolean
+  readonly #memory: MemoryBudget
+  readonly #turn: HandlerTurn
   readonly #applications: BoundedMap<string, Registered>
   readonly #links = new Map<Session, PeerLink>()
   readonly #applicationHost: ApplicationHost
@@ -81,6 +97,8 @@ export class MessagingService {
     options: MessagingOptions
     /** Largest body of a frame. */
     messageBytesMax: number
+    /** Applications with which the node itself talks to its cluster: no limit holds them up. */
+    isControl?: (application: string) => boolean
   }) {
     this.#self = options.self
     this.#sessions = options.sessions
@@ -90,13 +108,17 @@ export class MessagingService {
     this.#logger = options.logger
     this.#options = options.options
     this.#messageBytesMax = options.messageBytesMax
+    this.#isControl = options.isControl ?? (() => false)
+    this.#memory = new MemoryBudget(options.options.memoryBytesMax)
+    this.#turn = new HandlerTurn(options.scheduler, options.options.handlerTurnMs)
     this.#applications = new BoundedMap(options.options.applicationsMax)
     this.#applicationHost = {
       self: options.self.nodeId,
       options: options.options,
       laneHost: (application, lane) => this.#laneHost(application, lane),
       candidates: (application) => this.#directory.candidates(application),
-      owner: (application, key) => this.#owner(application, key),
+      tags: (node) => this.#directory.tags(node),
+      draw: () => this.#random.float(),
       any: (nodes) => this.#random.pick(nodes),
       nearest: (nodes) => nearestOf(nodes, (node) => this.#directory.rttMs(node)),
       request: (call) => this.#request(call),
@@ -116,10 +138,23 @@ export class MessagingService {
 
   snapshot(): Record<string, ApplicationSnapshot> {
     const all: Record<string, ApplicationSnapshot> = {}
-    for (const [id, { application }] of this.#applications) {
-      all[id] = { ...application.counters, inFlight: inFlight(application.counters) }
+    for (const [id, { application, handlers }] of this.#applications) {
+      const { running } = handlers
+      all[id] = {
+        ...application.counters,
+        inFlight: inFlight(application.counters),
+        messagesRunning: running.messages,
+        requestsRunning: running.requests,
+        requestsWaiting: handlers.waiting,
+        ...handlers.policy.snapshot(),
+      }
     }
     return all
+  }
+
+  /** What messages and requests that are not finished keep of this node's memory. */
+  get memory(): MemorySnapshot {
+    return this.#memory.snapshot()
   }
 
   /** Messages and requests of this node without an outcome, and handlers that run on it. */
@@ -146,7 +181,10 @@ export class MessagingService {
       // Whoever sends to this node from now on is told for sure that it was not handled.
       this.#closing = this.#flushed().then(() => this.drain())
       const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
-      for (const { application } of this.#applications.values()) application.closeAll(error)
+      for (const { application, handlers } of this.#applications.values()) {
+        application.closeAll(error)
+        handlers.policy.breakers.close()
+      }
     }
     return this.#closing
   }
@@ -170,8 +208,16 @@ export class MessagingService {
         application: id,
         counters: newDeliveryCounters(),
         logger: this.#logger,
-        concurrencyMax: this.#options.handlerConcurrencyMax,
-        requestQueueMax: this.#options.requestQueueMax,
+        policy: new ApplicationPolicy({
+          application: id,
+          isControl: this.#isControl(id),
+          settings: this.#options,
+          scheduler: this.#scheduler,
+          random: this.#random.stream(`breakers of ${id}`),
+        }),
+        scheduler: this.#scheduler,
+        memory: this.#memory,
+        turn: this.#turn,
       })
       found = { application: new Application(id, handlers, this.#applicationHost), handlers }
       if (!this.#applications.set(id, found)) {
@@ -214,13 +260,18 @@ export class MessagingService {
     throw new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `the session to ${peer} ended at once`)
   }
 
-  #owner(application: ApplicationId, key: string): NodeId | undefined {
-    return rendezvousOwner(key, this.#directory.candidates(application))
+  #owns(application: ApplicationId, key: string, group: Group | null): boolean {
+    const all = this.#directory.candidates(application)
+    const members =
+      group === null ? all : all.filter((node) => isInGroup(this.#directory.tags(node), group))
+    return rendezvousOwner(key, members) === this.#self.nodeId
   }
 
   #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
+      memory: this.#memory,
+      importance: this.#isControl(application) ? 'control' : 'bulk',
       open: (peer) =>
         this.#closing !== null ? null : (this.#link(peer)?.messages(application, lane) ?? null),
       connect: async (peer) => void (await this.#connect(peer)),
@@ -236,7 +287,7 @@ export class MessagingService {
       ...this.#applicationHost,
       scheduler: this.#scheduler,
       random: this.#random,
-      options: this.#options,
+      memory: this.#memory,
       problem: (peer) => this.#problem(peer),
       lane: async (peer, application) => {
         const link = this.#link(peer) ?? (await this.#connect(peer))
@@ -293,8 +344,8 @@ export class MessagingService {
       session,
       control: link.control,
       handlers,
-      owns: (application: string, key: string): boolean =>
-        this.#owner(application as ApplicationId, key) === this.#self.nodeId,
+      owns: (application: string, key: string, group: Group | null): boolean =>
+        this.#owns(application as ApplicationId, key, group),
       idPrefix: messageIdPrefix(session.peerBootId, this.#self.bootId, session, lane),
       onBroken: link.broken,
     }
@@ -305,7 +356,7 @@ export class MessagingService {
       ...shared,
       scheduler: this.#scheduler,
       bytesMax: this.#messageBytesMax,
-      contextsMax: this.#options.handlerConcurrencyMax + this.#options.requestQueueMax,
+      admittedMax: admittedMax,
     })
   }
 }

@@ -9,7 +9,8 @@ import {
 import { decodePayload, type EncodedPayload } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { OutgoingLane, Session } from '../ports.ts'
-import { envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import { envelopeBit } from '../wire/envelope.ts'
+import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import { errorOf, isTooLarge, tooLarge } from './failure.ts'
 
 interface Pending {

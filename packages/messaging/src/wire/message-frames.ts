@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '@nodosum/kernel'
+import { type ByteReader, ByteWriter } from '@nodosum/kernel'
 
 /** Frame types of messaging. The top bit: who does not know it must end the session. */
 export const messageFrame = {
@@ -20,27 +20,11 @@ export const messageFrame = {
   cancel: 0x17,
 } as const
 
-/** Bits of an envelope's first byte. */
-export const envelopeBit = {
-  /** The payload is CBOR; without it the payload is the application's own bytes. */
-  cbor: 0x01,
-  /** The sender wants `handled`. */
-  confirmHandled: 0x02,
-  /** A header block follows: varint length, then entries of varint tag, varint length, bytes. */
-  headers: 0x04,
-} as const
-
-/** Tags of header entries; a receiver skips those it does not know. */
-export const headerTag = { key: 1 } as const
-
 /**
  * What every message, request and reply keeps free of `messageBytesMax` for what is around its
  * payload, so that what fits as one fits as any.
  */
 export const envelopeBytesMax = 64
-
-/** Longest routing key in UTF-8. */
-export const keyBytesMax = 1_024
 
 /** Names a frame of a lane: which stream, which sequence. */
 export interface Subject {
@@ -56,32 +40,13 @@ export interface Failure {
   readonly message: string
   /** The `code` of what the handler threw, or empty. */
   readonly remoteCode: string
+  /** The handler says of what it threw that the request may be made again. */
+  readonly retryable: boolean
+  /** Milliseconds after which the request may be made again; 0 when nobody knows. */
+  readonly retryAfterMs: number
 }
 
 const textBytesMax = 4_096
-
-export function encodeHeaders(key: string): Uint8Array {
-  const entry = new ByteWriter()
-  entry.varint(headerTag.key)
-  entry.text(key)
-  const block = new ByteWriter()
-  block.varint(entry.length)
-  block.bytes(entry.view())
-  return block.finish()
-}
-
-/** Reads a header block; the reader has failed when it does not decode. */
-export function decodeHeaders(reader: ByteReader): { key: string | null } {
-  const block = new ByteReader(reader.bytes(reader.varint()))
-  let key: string | null = null
-  while (!block.failed && block.remaining > 0) {
-    const tag = block.varint()
-    if (tag === headerTag.key) key = block.text(keyBytesMax)
-    else block.skip(block.varint())
-  }
-  if (block.failed) reader.fail()
-  return { key }
-}
 
 export function encodeFailure(subject: Subject, failure: Failure): Uint8Array {
   const writer = new ByteWriter()
@@ -91,6 +56,8 @@ export function encodeFailure(subject: Subject, failure: Failure): Uint8Array {
   writer.text(cut(failure.name, 64))
   writer.text(cut(failure.message, 1_000))
   writer.text(cut(failure.remoteCode, 64))
+  writer.u8(failure.retryable ? 1 : 0)
+  writer.varint(failure.retryAfterMs)
   return writer.finish()
 }
 
@@ -101,6 +68,8 @@ export function decodeFailure(reader: ByteReader): Failure | null {
     name: reader.text(textBytesMax),
     message: reader.text(textBytesMax),
     remoteCode: reader.text(textBytesMax),
+    retryable: (reader.u8() & 1) === 1,
+    retryAfterMs: reader.varint(),
   }
   return reader.failed ? null : failure
 }
