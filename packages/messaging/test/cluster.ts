@@ -66,6 +66,7 @@ export class TestNode {
       logger,
       options: messagingOptions.parse(options),
       messageBytesMax: 1_048_576,
+      isControl: (application) => application.startsWith('nodosum.'),
     })
     this.service.onUndelivered = (message) => this.undelivered.push(message)
   }

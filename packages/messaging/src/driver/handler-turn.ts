@@ -56,9 +56,13 @@ export class HandlerTurn {
   }
 
   readonly #end = (): void => {
-    this.#isOpen = false
-    this.#isOver = false
-    if (this.#waiting.size === 0) return
+    // What was written in this turn leaves, and what has arrived is read, before the next handler.
+    if (this.#waiting.size > 0) this.#scheduler.immediate(this.#next)
+    else this.#close()
+  }
+
+  readonly #next = (): void => {
+    this.#close()
     // Those that are not reached wait in front of those that come again.
     for (const resume of [...this.#waiting]) {
       this.#waiting.delete(resume)
@@ -67,5 +71,10 @@ export class HandlerTurn {
     }
     // Somebody has to end the turn for those who still wait.
     if (this.#waiting.size > 0) this.begin()
+  }
+
+  #close(): void {
+    this.#isOpen = false
+    this.#isOver = false
   }
 }

@@ -106,6 +106,18 @@ export class HandlerContext implements MessageContext {
   }
 }
 
+/** A request that can wait for its handler. */
+export interface Startable {
+  start(): void
+  /** Nobody waits for its reply any more. */
+  readonly isGivenUp: boolean
+  /** It is never going to start. */
+  drop(): void
+}
+
+/** A full queue is searched for requests that were given up, at most so often. */
+const sweepMs = 10
+
 /** The handlers of one application on this node and how much of it runs. */
 export class Handlers {
   readonly application: string
@@ -122,7 +134,8 @@ export class Handlers {
   #messages = 0
   #requests = 0
   #startsQueued = false
-  #requestQueue: BoundedQueue<() => void> | null = null
+  #requestQueue: BoundedQueue<Startable> | null = null
+  #sweptMs = Number.NEGATIVE_INFINITY
   readonly #paused = new Set<() => void>()
 
   constructor(options: {
@@ -192,16 +205,17 @@ export class Handlers {
   }
 
   /** Starts a request now or when its turn comes; false when the queue is full. */
-  admitRequest(start: () => void): boolean {
+  admitRequest(request: Startable): boolean {
     const { handlerConcurrencyMax, requestQueueMax } = this.policy.settings
     // What came first goes first: what waits for the next turn is not overtaken.
     if (this.#requests < handlerConcurrencyMax && this.waiting === 0 && !this.turn.isOver) {
-      this.#start(start)
+      this.#start(request)
       return true
     }
+    if (this.waiting >= requestQueueMax) this.#sweep()
     if (this.waiting >= requestQueueMax) return false
     this.#requestQueue ??= new BoundedQueue(requestQueueBound)
-    this.#requestQueue.offer(start)
+    this.#requestQueue.offer(request)
     this.#startWaiting()
     return true
   }
@@ -211,11 +225,22 @@ export class Handlers {
     this.#startWaiting()
   }
 
-  #start(start: () => void): void {
+  #start(request: Startable): void {
     this.#requests += 1
     this.turn.begin()
-    start()
+    request.start()
     this.turn.returned()
+  }
+
+  /** Handlers that never return must not fill the queue with what nobody waits for. */
+  #sweep(): void {
+    const nowMs = this.scheduler.nowMs()
+    if (this.#requestQueue === null || nowMs - this.#sweptMs < sweepMs) return
+    this.#sweptMs = nowMs
+    for (const request of this.#requestQueue.clear()) {
+      if (request.isGivenUp) request.drop()
+      else this.#requestQueue.offer(request)
+    }
   }
 
   readonly #startWaiting = (): void => {

@@ -5,14 +5,55 @@ import { decodeHeaders, type Envelope, envelopeBit, plainEnvelope } from '../wir
 import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
 import { handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable, type Origin } from './handlers.ts'
+import {
+  HandlerContext,
+  type Handlers,
+  isThenable,
+  type Origin,
+  type Startable,
+} from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
 
 /** A request that waits for its handler or is being handled. */
-interface Admitted {
+class Admitted implements Startable {
+  readonly sequence: number
+  readonly body: Uint8Array
+  readonly cbor: boolean
   readonly context: HandlerContext
   /** What of the node's memory it keeps. */
   readonly keptBytes: number
+  readonly #untilMs: number
+  readonly #owner: { start(request: Admitted): void; release(request: Admitted): void }
+  readonly #scheduler: Scheduler
+
+  constructor(
+    owner: { start(request: Admitted): void; release(request: Admitted): void },
+    scheduler: Scheduler,
+    request: Pick<Admitted, 'sequence' | 'body' | 'cbor' | 'context' | 'keptBytes'>,
+    untilMs: number,
+  ) {
+    this.sequence = request.sequence
+    this.body = request.body
+    this.cbor = request.cbor
+    this.context = request.context
+    this.keptBytes = request.keptBytes
+    this.#untilMs = untilMs
+    this.#owner = owner
+    this.#scheduler = scheduler
+  }
+
+  /** The caller has cancelled it, or its time is over. */
+  get isGivenUp(): boolean {
+    return this.context.aborted || this.#scheduler.nowMs() > this.#untilMs
+  }
+
+  start(): void {
+    this.#owner.start(this)
+  }
+
+  drop(): void {
+    this.#owner.release(this)
+  }
 }
 
 /** What a request keeps beside its payload, roughly. */
@@ -75,18 +116,15 @@ export class InboundRequests {
     const nowMs = this.#scheduler.nowMs()
     const problem = this.#problem(envelope, end - start, nowMs)
     if (problem !== null) return this.#fail(sequence, problem)
-    const context = new HandlerContext(this.#origin, sequence, envelope, deadlineMs)
-    const keptBytes = end - start + contextBytes
-    this.#handlers.memory.take(keptBytes)
-    const isKept = this.#admitted.set(sequence, { context, keptBytes })
     const body = reader.rest()
+    const context = new HandlerContext(this.#origin, sequence, envelope, deadlineMs)
     const cbor = (bits & envelopeBit.cbor) !== 0
-    const untilMs = nowMs + deadlineMs
-    const isAdmitted =
-      isKept &&
-      this.#handlers.admitRequest(() => this.#start(sequence, body, cbor, context, untilMs))
-    if (isAdmitted) return
-    this.#release(sequence, keptBytes)
+    const keptBytes = end - start + contextBytes
+    const parts = { sequence, body, cbor, context, keptBytes }
+    const request = new Admitted(this, this.#scheduler, parts, nowMs + deadlineMs)
+    this.#handlers.memory.take(keptBytes)
+    if (this.#admitted.set(sequence, request) && this.#handlers.admitRequest(request)) return
+    this.release(request)
     this.#fail(sequence, overload(this.#origin))
   }
 
@@ -126,20 +164,14 @@ export class InboundRequests {
     return refusal('ERR_NODOSUM_RATE_LIMITED', message, quota.retryAfterMs)
   }
 
-  #start(
-    sequence: number,
-    body: Uint8Array,
-    cbor: boolean,
-    context: HandlerContext,
-    untilMs: number,
-  ): void {
+  /** For the queue of handlers: its turn has come. */
+  start(request: Admitted): void {
+    const { sequence, context } = request
     const handler = this.#handlers.onRequest
-    // The caller has given up; nobody waits for a result.
-    const isLate = context.aborted || this.#scheduler.nowMs() > untilMs
-    if (handler === null || isLate) return this.#finish(sequence)
+    if (handler === null || request.isGivenUp) return this.#finish(sequence)
     let payload: unknown
     try {
-      payload = decodePayload(body, cbor)
+      payload = decodePayload(request.body, request.cbor)
     } catch (error) {
       this.#fail(sequence, refusal('ERR_NODOSUM_PAYLOAD_INVALID', (error as Error).message))
       return this.#finish(sequence)
@@ -183,12 +215,13 @@ export class InboundRequests {
   }
 
   #finish(sequence: number): void {
-    const admitted = this.#admitted.get(sequence)
-    if (admitted !== undefined) this.#release(sequence, admitted.keptBytes)
+    const request = this.#admitted.get(sequence)
+    if (request !== undefined) this.release(request)
     this.#handlers.requestFinished()
   }
 
-  #release(sequence: number, keptBytes: number): void {
+  /** For the queue of handlers: it is over, or never going to start. */
+  release({ sequence, keptBytes }: Admitted): void {
     this.#admitted.delete(sequence)
     this.#handlers.memory.give(keptBytes)
     this.#handlers.policy.quotas.finished(this.#origin.from)
