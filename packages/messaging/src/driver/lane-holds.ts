@@ -5,6 +5,9 @@ import type { Handlers } from './handlers.ts'
 /** Why a lane of messages is held up; it goes on when no reason is left. */
 const hold = { handlers: 1, turn: 2, rate: 4, memory: 8 } as const
 
+/** How often a lane that waits for a rate looks at it, at least. */
+const rateLookMs = 1_000
+
 /** What a message that is being handled keeps beside its payload, roughly. */
 const contextBytes = 256
 
@@ -90,9 +93,9 @@ export class LaneHolds {
     const waitMs = policy.quotas.waitMs(this.#peer, scheduler.nowMs())
     if (waitMs <= 0) return this.#release(hold.rate)
     this.#hold(hold.rate)
-    this.#rateTimer ??= scheduler.after(waitMs, () => {
+    this.#rateTimer ??= scheduler.after(Math.min(waitMs, rateLookMs), () => {
       this.#rateTimer = null
-      // Another lane may have taken what has become free.
+      // Another lane may have taken what has become free, and the quota may be another one.
       this.#checkRate()
     })
   }

@@ -225,7 +225,8 @@ class Request {
     const [first] = nodes
     const problem = first === undefined ? null : this.#host.problem(first)
     if (problem !== null) throw problem
-    throw last ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
+    if (isNodosumError(last)) throw last
+    throw new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
   }
 }
 

@@ -166,3 +166,21 @@ describe('the breaker of a node', () => {
     expect(a.counts.breakers).toMatchObject([{ state: 'open' }])
   })
 })
+
+describe('the error budget of an application', () => {
+  it('burns with requests that got no answer, and with nothing else', async () => {
+    const { cluster, a, b } = nodes({ breakerRequestsMin: 100 })
+    b.orders.onRequest((payload) => {
+      if (payload === 'throw') throw new Error('sold out')
+      return payload === 'hang' ? new Promise(() => undefined) : payload
+    })
+    await a.orders.request('b', 1)
+    await failure(a.orders.request('b', 'throw'))
+    await failure(a.orders.request('b', 1, { signal: AbortSignal.abort() }))
+    await failure(a.orders.request('b', () => 'no payload'))
+    await failure(a.orders.request('b', 1, { timeoutMs: -1 }))
+    expect(a.counts.errorBudget).toMatchObject({ requests: 2, failures: 0 })
+    await unanswered(cluster, a, 3)
+    expect(a.counts.errorBudget).toMatchObject({ requests: 5, failures: 3 })
+  })
+})

@@ -130,6 +130,22 @@ describe('messages faster than an application takes them', () => {
     expect(seen).toBeLessThanOrEqual(36)
   })
 
+  it('wait for as long as a large one has to be paid for, unless the quota changes', async () => {
+    const { cluster, a, b } = nodes()
+    const seen: unknown[] = []
+    b.orders.configure({ bytesPerSecond: 1_000 }).onMessage((payload) => {
+      seen.push(payload)
+    })
+    for (const size of [6_000, 1, 6_000, 2, 3]) await a.orders.send('b', new Uint8Array(size))
+    await pass(cluster, 4_500)
+    expect(seen).toHaveLength(1)
+    await pass(cluster, 1_000)
+    expect(seen).toHaveLength(3)
+    b.orders.configure({ bytesPerSecond: 0 })
+    await pass(cluster, 1_000)
+    expect(seen).toHaveLength(5)
+  })
+
   it('hold up no timer when their session ends', async () => {
     const { cluster, a, b } = nodes()
     b.orders.configure({ ratePerSecond: 1 }).onMessage(() => undefined)

@@ -164,7 +164,7 @@ describe('a request that is sent again', () => {
     await pass(cluster, 1_000)
     expect(new Set(await Promise.all(replies))).toEqual(new Set(['c']))
     expect(b.counts.received).toBeLessThan(2 + 11)
-    await cluster.scheduler.runFor(60_000)
+    cluster.scheduler.runFor(60_000)
     await taken
   })
 })
