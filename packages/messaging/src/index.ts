@@ -6,6 +6,7 @@ export type {
   Application,
   BroadcastOptions,
   Lane,
+  LaneOptions,
   Outcome,
   RequestOptions,
   SendOptions,
@@ -17,4 +18,11 @@ export {
   type Undelivered,
 } from './driver/messaging-service.ts'
 export { type MessagingOptions, messagingOptions } from './options.ts'
-export type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from './ports.ts'
+export type {
+  Directory,
+  IncomingLane,
+  LaneClass,
+  OutgoingLane,
+  Session,
+  Sessions,
+} from './ports.ts'

@@ -25,6 +25,9 @@ export interface IncomingLane {
   resume(): void
 }
 
+/** What of several lanes to one node is sent first. */
+export type LaneClass = 'interactive' | 'bulk' | 'scheduled'
+
 /** The conversation with one process of a peer; it outlives connections. */
 export interface Session {
   readonly peer: NodeId
@@ -45,7 +48,12 @@ export interface Session {
       unknown: readonly { readonly stream: number; readonly from: number; readonly to: number }[],
     ): void
   } | null
-  openLane(kind: 'messages' | 'requests', application: string, name: string): OutgoingLane
+  openLane(
+    kind: 'messages' | 'requests',
+    application: string,
+    name: string,
+    laneClass: LaneClass,
+  ): OutgoingLane
   controlFrame(type: number, bodyLength: number): number
   end(error: NodosumError): void
 }

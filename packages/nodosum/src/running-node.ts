@@ -96,7 +96,9 @@ export class RunningNode implements Node {
     const { sealed, opened, ...refused } = this.#layers.seal.counters
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
-    return { applications, members, sessions: this.#sessionCount(), gossip, connections }
+    const bytes = this.#layers.sessions.budgets
+    const sessions = this.#sessionCount()
+    return { applications, members, sessions, bytes, gossip, connections }
   }
 
   on(event: 'member', listener: (change: MemberChange) => void): () => void

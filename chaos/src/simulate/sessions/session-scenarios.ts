@@ -28,6 +28,8 @@ export interface SessionScenario {
   readonly trafficMs: number
   readonly faults: SessionFaults
   readonly options: Partial<StreamsOptions>
+  /** Bursts on all lanes among all nodes, or lanes of all classes from the first node to the second. */
+  readonly traffic: 'bursts' | 'classes'
 }
 
 const none: SessionFaults = {
@@ -56,6 +58,7 @@ function scenario(
     trafficMs: 8_000,
     faults: all,
     options: { ...small, ...options },
+    traffic: 'bursts',
   }
 }
 
@@ -91,6 +94,36 @@ const allScenarios: readonly SessionScenario[] = [
     { leavesOneDead: true, breaksEveryMs: 2_000 },
     { retentionMs: 3_000 },
   ),
+  {
+    ...scenario(
+      'classes',
+      'lanes of all classes at full rate on a slow path',
+      {},
+      { laneBufferBytesMax: 1_048_576, laneWindowBytes: 1_048_576, scheduledWaitMaxMs: 300 },
+    ),
+    traffic: 'classes',
+    trafficMs: 4_000,
+  },
+  {
+    ...scenario(
+      'budgets',
+      'three nodes that may keep and grant a few times less than their lanes would',
+      {
+        pausesEveryMs: 300,
+        breaksEveryMs: 1_500,
+        replacesEveryMs: 1_000,
+        killsEveryMs: 4_000,
+      },
+      {
+        retentionMs: 3_000,
+        laneBufferBytesMax: 1_048_576,
+        laneWindowBytes: 1_048_576,
+        nodeBufferBytesMax: 1_048_576,
+        nodeWindowBytes: 1_048_576,
+      },
+    ),
+    nodes: 3,
+  },
   {
     ...scenario(
       'swarm',

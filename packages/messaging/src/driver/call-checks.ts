@@ -9,13 +9,14 @@ import {
   described,
 } from '@nodosum/kernel/options'
 import { keyBytesMax } from '../wire/message-frames.ts'
-import type { BroadcastOptions, RequestOptions, SendOptions } from './application.ts'
+import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './application.ts'
 import { keyBytes } from './outbound-messages.ts'
 
 const calls = {
   send: 'send(to, payload, options)',
   request: 'request(to, payload, options)',
   broadcast: 'broadcast(payload, options)',
+  lane: 'lane(name, options)',
 } as const
 
 const sendKnown: CallOptions = new Map([
@@ -24,6 +25,7 @@ const sendKnown: CallOptions = new Map([
   ['signal', callSignal],
 ])
 const broadcastKnown: CallOptions = new Map([...sendKnown, ['includeSelf', callFlag]])
+const laneKnown: CallOptions = new Map([['class', callChoice('interactive', 'bulk', 'scheduled')]])
 const requestKnown: CallOptions = new Map([
   ['timeoutMs', callDuration(1)],
   ['signal', callSignal],
@@ -45,6 +47,12 @@ export function checkRequest(to: unknown, options: RequestOptions | undefined): 
 /** @throws `CONFIG_INVALID` for an option that is wrong */
 export function checkBroadcast(options: BroadcastOptions | undefined): void {
   if (options !== undefined) checkCallOptions(calls.broadcast, options, broadcastKnown)
+}
+
+/** @throws `CONFIG_INVALID` for an option that is wrong */
+export function checkLane(options: LaneOptions | undefined): void {
+  if (options === undefined) return
+  checkCallOptions(calls.lane, options, laneKnown)
 }
 
 /** @throws `CONFIG_INVALID` for what is no single node id */

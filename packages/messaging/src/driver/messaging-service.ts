@@ -15,7 +15,14 @@ import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
 import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
 import type { MessagingOptions } from '../options.ts'
-import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
+import type {
+  Directory,
+  IncomingLane,
+  LaneClass,
+  OutgoingLane,
+  Session,
+  Sessions,
+} from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
 import { Handlers } from './handlers.ts'
 import { InboundMessages } from './inbound-messages.ts'
@@ -94,7 +101,7 @@ export class MessagingService {
     this.#applicationHost = {
       self: options.self.nodeId,
       options: options.options,
-      laneHost: (application, lane) => this.#laneHost(application, lane),
+      laneHost: (application, lane, laneClass) => this.#laneHost(application, lane, laneClass),
       candidates: (application) => this.#directory.candidates(application),
       owner: (application, key) => this.#owner(application, key),
       any: (nodes) => this.#random.pick(nodes),
@@ -218,11 +225,13 @@ export class MessagingService {
     return rendezvousOwner(key, this.#directory.candidates(application))
   }
 
-  #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
+  #laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
-      open: (peer) =>
-        this.#closing !== null ? null : (this.#link(peer)?.messages(application, lane) ?? null),
+      open: (peer) => {
+        const link = this.#closing === null ? this.#link(peer) : null
+        return link?.messages(application, lane, laneClass) ?? null
+      },
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
       refused: () => {

@@ -4,7 +4,7 @@ import {
   NodosumError as Problem,
   type Scheduler,
 } from '@nodosum/kernel'
-import type { IncomingLane, OutgoingLane, Session } from '../ports.ts'
+import type { IncomingLane, LaneClass, OutgoingLane, Session } from '../ports.ts'
 import { decodeFailure, messageFrame } from '../wire/message-frames.ts'
 import { ControlWriter } from './control-writer.ts'
 import type { InboundMessages } from './inbound-messages.ts'
@@ -70,7 +70,7 @@ export class PeerLink {
   }
 
   /** @throws `LIMIT_STREAMS`, or what ended the session. */
-  messages(application: string, name: string): OutboundMessages {
+  messages(application: string, name: string, laneClass: LaneClass): OutboundMessages {
     let lanes = this.#messages.get(application)
     if (lanes === undefined) {
       lanes = new Map()
@@ -78,7 +78,7 @@ export class PeerLink {
     }
     let lane = lanes.get(name)
     if (lane === undefined) {
-      const out = this.session.openLane('messages', application, name)
+      const out = this.session.openLane('messages', application, name, laneClass)
       lane = this.#parts.messages(this, application, out)
       lanes.set(name, lane)
       this.#outgoing.set(out.stream, lane)
@@ -90,7 +90,7 @@ export class PeerLink {
   requests(application: string): OutboundRequests {
     let lane = this.#requests.get(application)
     if (lane === undefined) {
-      const out = this.session.openLane('requests', application, 'requests')
+      const out = this.session.openLane('requests', application, 'requests', 'interactive')
       lane = this.#parts.requests(this, application, out)
       this.#requests.set(application, lane)
       this.#outgoing.set(out.stream, lane)

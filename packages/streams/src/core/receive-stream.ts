@@ -1,7 +1,8 @@
 import { ByteReader } from '@nodosum/kernel'
 import { frameFlag, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
 import type { FrameDecoder } from '../wire/frame-decoder.ts'
-import type { LaneKind, Open } from '../wire/open.ts'
+import type { LaneClass, LaneKind, Open } from '../wire/open.ts'
+import type { ReceiveWindow } from './receive-window.ts'
 import type { SessionRules } from './rules.ts'
 
 /** Takes the messages of one incoming lane; `bytes` from `start` to `end` stays valid. */
@@ -26,6 +27,8 @@ export class ReceiveStream {
   readonly kind: LaneKind
   readonly application: string
   readonly name: string
+  /** How its sender ranks it. */
+  readonly laneClass: LaneClass
   receiver: LaneReceiver | null = null
   /** Cuts the bytes of the connection that carries the session now; null between two of them. */
   decoder: FrameDecoder | null = null
@@ -44,14 +47,15 @@ export class ReceiveStream {
   #isPaused = false
   #assembled: Uint8Array | null = null
   #assembledBytes = 0
-  readonly #windowBytes: number
+  /** Null for the control stream, which has no limit. */
+  readonly #window: ReceiveWindow | null
   readonly #messageBytesMax: number
   readonly #rules: SessionRules
   readonly #host: ReceiveHost
 
   constructor(options: {
     open: Open
-    windowBytes: number
+    window: ReceiveWindow | null
     messageBytesMax: number
     rules: SessionRules
     host: ReceiveHost
@@ -61,8 +65,9 @@ export class ReceiveStream {
     this.kind = open.kind
     this.application = open.application
     this.name = open.name
-    this.#windowBytes = options.windowBytes
-    this.grantedBytes = options.windowBytes
+    this.laneClass = open.laneClass
+    this.#window = options.window
+    this.grantedBytes = this.#windowBytes
     this.#messageBytesMax = options.messageBytesMax
     this.#rules = options.rules
     this.#host = options.host
@@ -90,6 +95,10 @@ export class ReceiveStream {
   /** Where the sender has to stop until it hears more. */
   get creditLimit(): number {
     return this.#rules.creditLimit(this.handedOnBytes, this.#windowBytes)
+  }
+
+  get #windowBytes(): number {
+    return this.#window?.bytes ?? 0
   }
 
   /** Stops messages at once and, once the credit is used up, the sender. */
@@ -128,11 +137,18 @@ export class ReceiveStream {
   }
 
   /** What was handed on is acknowledged. */
-  acknowledged(): void {
+  acknowledged(nowMs: number): void {
+    this.#window?.used(this.unacknowledgedBytes, nowMs)
     this.unacknowledgedBytes = 0
     this.isAsked = false
     this.isListed = false
-    this.grantedBytes = this.creditLimit
+    this.grantedBytes = Math.max(this.grantedBytes, this.creditLimit)
+  }
+
+  /** The session is over. */
+  close(): void {
+    this.#window?.close()
+    this.receiver?.closed()
   }
 
   #handOn(type: number, bytes: Uint8Array, start: number, end: number): string | null {
@@ -161,6 +177,7 @@ export class ReceiveStream {
       }
       at = reader.offset
       this.#assembled = new Uint8Array(length)
+      this.#window?.assembles(length)
     }
     const message = this.#assembled
     const part = end - at
@@ -174,6 +191,7 @@ export class ReceiveStream {
     if (!isLast) return null
     this.#assembled = null
     this.#assembledBytes = 0
+    this.#window?.assembles(0)
     return this.#handOn(type, message, 0, message.length)
   }
 

@@ -7,12 +7,17 @@ import {
   frameHeaderLength,
   writeFrameHeader,
 } from '../wire/frame.ts'
+import type { LaneClass } from '../wire/open.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { type Piece, RetainedPieces } from './retained-pieces.ts'
 import type { SessionRules } from './rules.ts'
 import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
 
 /** A rest of a slab that is smaller than this is not used. */
 const slabRestBytesMin = 4_096
+
+/** What every stream may keep however much all of them keep together. */
+export const streamBytesMin = 65_536
 
 const nothing = new Uint8Array(0)
 
@@ -37,6 +42,8 @@ export class SendStream {
   readonly stream: number
   /** What it is called in messages. */
   readonly label: string
+  /** Null for the control stream. */
+  readonly laneClass: LaneClass | null
   /** Called when there is room again after `hasRoom` said no. */
   onRoom: (() => void) | null = null
   /** Stands in the list of streams that have something to send. */
@@ -61,12 +68,17 @@ export class SendStream {
   readonly #pool: SlabPool
   readonly #rules: SessionRules
   readonly #bufferBytesMax: number
+  readonly #budget: ByteBudget
+  /** Of the budget, what this stream has taken. */
+  #takenBytes = 0
   readonly #wake: (stream: SendStream) => void
 
   constructor(options: {
     stream: number
     label: string
+    laneClass: LaneClass | null
     bufferBytesMax: number
+    budget: ByteBudget
     creditLimit: number
     pool: SlabPool
     rules: SessionRules
@@ -75,7 +87,9 @@ export class SendStream {
   }) {
     this.stream = options.stream
     this.label = options.label
+    this.laneClass = options.laneClass
     this.#bufferBytesMax = options.bufferBytesMax
+    this.#budget = options.budget
     this.#limit = options.creditLimit
     this.#pool = options.pool
     this.#rules = options.rules
@@ -106,9 +120,12 @@ export class SendStream {
   /** Whether a message of this size fits below the buffer limit. */
   hasRoom(bodyLength: number): boolean {
     const need = bodyLength + frameHeaderBytesMax
-    if (this.#rules.fits(this.bufferedBytes, need, this.#bufferBytesMax)) return true
+    const kept = this.bufferedBytes
     // An empty buffer takes whatever a message may be.
-    if (this.bufferedBytes === 0) return true
+    if (kept === 0) return true
+    if (this.#rules.fits(kept, need, this.#bufferBytesMax) && this.#isAllowed(kept + need)) {
+      return true
+    }
     this.#isStarved = true
     if (this.#lastFrameAt >= this.#start) {
       const flagsAt = this.#lastFrameAt + frameFlagsOffset
@@ -139,6 +156,7 @@ export class SendStream {
     const offset = this.#at
     this.#at += need
     this.#lastFrameAt = offset
+    this.#take(need)
     return writeFrameHeader(this.#buffer, offset, type, flags, this.stream, sequence, bodyLength)
   }
 
@@ -152,6 +170,7 @@ export class SendStream {
   /** False when the peer acknowledges what it cannot have. */
   acknowledged(sequence: number, creditLimit: number): boolean {
     if (!this.#pieces.acknowledge(sequence)) return false
+    this.#giveBack('acknowledged')
     this.#moved(creditLimit)
     return true
   }
@@ -161,6 +180,7 @@ export class SendStream {
     this.#cut()
     if (nextSequence > this.#sequence + 1 || !this.#pieces.rewind(nextSequence)) return false
     this.isBlocked = false
+    this.#giveBack('resumed')
     this.#moved(creditLimit)
     return true
   }
@@ -171,12 +191,33 @@ export class SendStream {
     this.#isClosed = true
     const from = this.#pieces.acknowledgedSequence + 1
     this.#pieces.clear()
+    this.#giveBack('over')
     this.onRoom = null
     return this.#rules.reportsUnknown(from, this.#sequence) ? { from, to: this.#sequence } : null
   }
 
   get #uncutBytes(): number {
     return this.#at - this.#start + this.#largeBytes
+  }
+
+  /** The control stream has a limit of its own, which answers otherwise. */
+  #isAllowed(bytes: number): boolean {
+    return (
+      this.laneClass === null ||
+      bytes <= streamBytesMin ||
+      this.#budget.hasRoom(bytes - this.#takenBytes)
+    )
+  }
+
+  #take(bytes: number): void {
+    this.#takenBytes += bytes
+    this.#budget.take(bytes)
+  }
+
+  #giveBack(why: 'acknowledged' | 'resumed' | 'over'): void {
+    const bytes = this.#takenBytes - this.bufferedBytes
+    this.#takenBytes -= bytes
+    this.#budget.take(-this.#rules.givesBack(bytes, why))
   }
 
   #moved(creditLimit: number): void {
@@ -230,6 +271,7 @@ export class SendStream {
     const body = this.#pool.take(bodyLength).bytes
     this.#large = { type, flags, body }
     this.#largeBytes = bodyLength
+    this.#take(bodyLength)
     this.#buffer = body
     return 0
   }
@@ -261,5 +303,7 @@ export class SendStream {
       })
     }
     this.#cutSequence = this.#sequence
+    // What was taken was the body: the headers come on top.
+    this.#take(this.bufferedBytes - this.#takenBytes)
   }
 }

@@ -1,15 +1,19 @@
 import { BoundedMap } from '@nodosum/kernel'
 import { connectionFrame, frameType } from '../wire/frame.ts'
 import { decodeGoodbye, encodeGoodbye } from '../wire/hello.ts'
-import { encodeOpen, type LaneKind, type Open } from '../wire/open.ts'
-import { readProgress } from '../wire/progress.ts'
+import { encodeOpen, type LaneClass, type LaneKind, type Open } from '../wire/open.ts'
+import { readAcknowledgement, readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Attached, Inlet, type InletHost } from './inlet.ts'
+import { PathFlight } from './path-flight.ts'
 import { ReceiveStream } from './receive-stream.ts'
+import { ReceiveWindow } from './receive-window.ts'
 import type { SessionRules } from './rules.ts'
+import { SendSchedule } from './send-schedule.ts'
 import { SendStream } from './send-stream.ts'
 import type {
   CoreSink,
+  SessionBudgets,
   SessionEffect,
   SessionEnding,
   SessionLimits,
@@ -38,15 +42,16 @@ export class SessionCore implements InletHost {
   readonly #limits: SessionLimits
   readonly #rules: SessionRules
   readonly #pool: SlabPool
+  readonly #budgets: SessionBudgets
   readonly #peerWindowBytes: number
   readonly #onDirty: () => void
   readonly #controlIn: ReceiveStream
   readonly #acknowledgements: Acknowledgements
+  readonly #schedule: SendSchedule
   readonly #outgoing: BoundedMap<number, SendStream>
   readonly #incoming: BoundedMap<number, ReceiveStream>
   #nextStream = 1
   #isDirty = false
-  #sending: SendStream[] = []
   #urgent: Uint8Array[] = []
   #isSettled = false
   #detachedMs: number | null
@@ -57,6 +62,7 @@ export class SessionCore implements InletHost {
     limits: SessionLimits
     rules: SessionRules
     pool: SlabPool
+    budgets: SessionBudgets
     /** What the peer lets this end send on a lane at first. */
     peerWindowBytes: number
     onDirty: () => void
@@ -64,26 +70,30 @@ export class SessionCore implements InletHost {
     this.#limits = options.limits
     this.#rules = options.rules
     this.#pool = options.pool
+    this.#budgets = options.budgets
     this.#peerWindowBytes = options.peerWindowBytes
     this.#onDirty = options.onDirty
     this.#detachedMs = options.nowMs
     const { limits, pool, rules } = options
     const { acknowledgeBytes, acknowledgeWithinMs } = limits
     this.#acknowledgements = new Acknowledgements(rules, acknowledgeBytes, acknowledgeWithinMs)
+    this.#schedule = new SendSchedule(new PathFlight(rules), rules, limits.scheduledWaitMaxMs)
     this.#outgoing = new BoundedMap(limits.lanesPerSessionMax)
     this.#incoming = new BoundedMap(limits.lanesPerSessionMax)
     this.control = new SendStream({
       stream: 0,
       label: 'control',
+      laneClass: null,
       bufferBytesMax: limits.controlBufferBytesMax,
+      budget: options.budgets.buffered,
       creditLimit: Number.MAX_SAFE_INTEGER,
       pool,
       rules,
       wake: this.#wake,
     })
     this.#controlIn = new ReceiveStream({
-      open: { stream: 0, kind: 'messages', application: '', name: '' },
-      windowBytes: 0,
+      open: { stream: 0, kind: 'messages', application: '', name: '', laneClass: 'interactive' },
+      window: null,
       messageBytesMax: limits.messageBytesMax,
       rules,
       host: this,
@@ -137,19 +147,26 @@ export class SessionCore implements InletHost {
 
   // Streams
 
-  openLane(kind: LaneKind, application: string, name: string): SendStream {
+  openLane(
+    kind: LaneKind,
+    application: string,
+    name: string,
+    laneClass: LaneClass = 'interactive',
+  ): SendStream {
     const stream = this.#nextStream++
     const lane = new SendStream({
       stream,
       label: `${application}/${name}`,
+      laneClass,
       bufferBytesMax: this.#limits.laneBufferBytesMax,
+      budget: this.#budgets.buffered,
       creditLimit: this.#peerWindowBytes,
       pool: this.#pool,
       rules: this.#rules,
       wake: this.#wake,
     })
     this.#outgoing.set(stream, lane)
-    const body = encodeOpen({ stream, kind, application, name })
+    const body = encodeOpen({ stream, kind, application, name, laneClass })
     const at = lane.frame(frameType.open, 0, body.length)
     lane.buffer.set(body, at)
     return lane
@@ -178,7 +195,8 @@ export class SessionCore implements InletHost {
   /** Goes on over this connection; what still arrives on older ones is refused. */
   attach(number: number): Attached {
     this.#fence()
-    const attached: Attached = { number, isFenced: false, peerHasResumed: false }
+    const attached = { number, isFenced: false, peerHasResumed: false, arrivedBytes: 0 }
+    this.#schedule.restart(new PathFlight(this.#rules))
     this.attached = attached
     this.#detachedMs = null
     const streams = [this.#controlIn, ...this.#incoming.values()]
@@ -215,6 +233,7 @@ export class SessionCore implements InletHost {
   turn(nowMs: number): void {
     this.#isDirty = false
     this.#acknowledgements.turn(nowMs)
+    this.#schedule.turn(nowMs)
   }
 
   /** The next thing to do, null for nothing. */
@@ -231,23 +250,15 @@ export class SessionCore implements InletHost {
       return { kind: 'write', stream: 0, bytes: this.#acknowledgements.frame(), tail: null }
     }
     if (!this.#rules.maySend(attached.peerHasResumed)) return null
-    for (;;) {
-      const stream = this.#sending[0]
-      if (stream === undefined) return null
-      const piece = stream.next()
-      if (piece !== null) {
-        // In turn, so that none holds up the others.
-        if (this.#sending.length > 1) this.#sending.push(this.#sending.shift() as SendStream)
-        return { kind: 'write', stream: stream.stream, bytes: piece.bytes, tail: piece.tail }
-      }
-      stream.isListed = false
-      this.#sending.shift()
-    }
+    const next = this.#schedule.next()
+    if (next === null) return null
+    const { bytes, tail } = next.piece
+    return { kind: 'write', stream: next.stream.stream, bytes, tail }
   }
 
   nextDeadlineMs(): number | null {
     const detachedMs = this.#detachedMs
-    if (detachedMs === null) return this.#acknowledgements.atMs
+    if (detachedMs === null) return this.#schedule.deadlineMs(this.#acknowledgements.atMs)
     return this.#rules.endsAt(detachedMs, this.#failedMs, this.#limits.retention)
   }
 
@@ -282,10 +293,10 @@ export class SessionCore implements InletHost {
       const range = stream.close()
       if (range !== null) unknown.push({ stream: stream.stream, ...range })
     }
-    for (const stream of this.#incoming.values()) stream.receiver?.closed()
+    for (const stream of this.#incoming.values()) stream.close()
     this.#outgoing.clear()
     this.#incoming.clear()
-    this.#sending = []
+    this.#schedule.clear()
     return unknown
   }
 
@@ -296,23 +307,30 @@ export class SessionCore implements InletHost {
   }
 
   opened(open: Open): ReceiveStream | null {
+    if (this.#incoming.isFull) return null
+    const window = new ReceiveWindow(this.#limits, this.#budgets.granted, this.#rules)
     const stream = new ReceiveStream({
       open,
-      windowBytes: this.#limits.laneWindowBytes,
+      window,
       messageBytesMax: this.#limits.messageBytesMax,
       rules: this.#rules,
       host: this,
     })
-    if (!this.#incoming.set(open.stream, stream)) return null
+    this.#incoming.set(open.stream, stream)
     this.sink.lane(stream)
     if (stream.receiver !== null) return stream
     this.#incoming.delete(open.stream)
+    window.close()
     return null
   }
 
   connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type === frameType.ack) {
-      if (!readProgress(bytes, start, end, this.#acknowledged)) this.broken('ACK does not fit')
+      const { flight, isHolding } = this.#schedule
+      const arrived = (count: number): boolean => flight.arrived(count)
+      if (!readAcknowledgement(bytes, start, end, arrived, this.#acknowledged)) {
+        this.broken('ACK does not fit')
+      } else if (isHolding) this.#dirty()
     } else if (type === frameType.resume) this.#resumed(bytes, start, end)
     else if (type === frameType.renew) this.sink.renewal()
     else if (type === frameType.goodbye) {
@@ -324,6 +342,10 @@ export class SessionCore implements InletHost {
 
   handedOn(stream: ReceiveStream): void {
     if (this.#acknowledgements.handedOn(stream)) this.#dirty()
+  }
+
+  arrived({ arrivedBytes }: Attached): void {
+    if (this.#acknowledgements.arrived(arrivedBytes)) this.#dirty()
   }
 
   broken(what: string): void {
@@ -365,8 +387,7 @@ export class SessionCore implements InletHost {
   }
 
   readonly #wake = (stream: SendStream): void => {
-    stream.isListed = true
-    this.#sending.push(stream)
+    this.#schedule.add(stream)
     this.#dirty()
   }
 

@@ -1,5 +1,6 @@
 /** What goes in and out of a session's core besides bytes. */
 import type { Goodbye } from '../wire/hello.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import type { RetentionTimes } from './rules.ts'
 
@@ -17,12 +18,23 @@ export interface CoreSink {
 export interface SessionLimits {
   readonly messageBytesMax: number
   readonly laneBufferBytesMax: number
+  /** What the peer may send on a lane at first, and at most. */
+  readonly laneWindowBytesMin: number
   readonly laneWindowBytes: number
+  readonly scheduledWaitMaxMs: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
   readonly acknowledgeBytes: number
   readonly acknowledgeWithinMs: number
   readonly retention: RetentionTimes
+}
+
+/** What the lanes of a session keep and may be sent; parts of the node's. */
+export interface SessionBudgets {
+  /** Bytes that were accepted and are not acknowledged. */
+  readonly buffered: ByteBudget
+  /** Bytes that peers may send, or have sent, before they are handed on. */
+  readonly granted: ByteBudget
 }
 
 /** What the driver has to do. */

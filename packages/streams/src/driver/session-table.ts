@@ -8,7 +8,7 @@ import {
 } from '@nodosum/kernel'
 import { type SessionRules, sessionRules } from '../core/rules.ts'
 import { SlabPool } from '../core/slab-pool.ts'
-import type { StreamsOptions } from '../options.ts'
+import { firstWindowBytes, type StreamsOptions } from '../options.ts'
 import type { Connection, Dial } from '../ports.ts'
 import { type Hello, sessionIdBytes, sessionIdFromBytes } from '../wire/hello.ts'
 import type { Carriage } from './carriage.ts'
@@ -22,6 +22,7 @@ import {
   type Self,
 } from './handshake.ts'
 import { localSession } from './local-session.ts'
+import { type BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { PeerEntries } from './peer-entries.ts'
 import {
   attachedSession,
@@ -48,6 +49,7 @@ export class SessionTable {
   readonly #options: StreamsOptions
   readonly #rules: SessionRules
   readonly #parts: SessionParts
+  readonly #budgets: NodeBudgets
   readonly #redialer: Redialer
   readonly #peers: PeerEntries
   #local: Session | null = null
@@ -72,6 +74,7 @@ export class SessionTable {
     this.#logger = options.logger
     this.#options = options.options
     this.#rules = rules
+    this.#budgets = new NodeBudgets(options.options, rules)
     this.#peers = new PeerEntries(options.options.sessionsMax)
     const turn = new EndOfTurn(options.scheduler)
     const allocate = (bytes: number): Uint8Array => Buffer.allocUnsafeSlow(bytes)
@@ -79,6 +82,7 @@ export class SessionTable {
       scheduler: options.scheduler,
       options: options.options,
       rules,
+      budgets: this.#budgets,
       pool: new SlabPool(allocate, options.options.pooledBuffersMax),
       schedule: (session) => turn.add(session),
       onDetached: (session, stoodMs) => this.#detached(session, stoodMs),
@@ -98,6 +102,11 @@ export class SessionTable {
     if (peer === this.#self.nodeId) return this.#localSession()
     const entry = this.#peers.get(peer)
     return entry === undefined ? null : currentSession(entry)
+  }
+
+  /** What all sessions together keep and may be sent. */
+  get budgets(): BudgetsSnapshot {
+    return this.#budgets.snapshot()
   }
 
   /** Sessions with other nodes that have a connection. */
@@ -367,7 +376,7 @@ export class SessionTable {
       self: this.#self,
       scheduler: this.#scheduler,
       timeoutMs: this.#options.helloTimeoutMs,
-      windowBytes: this.#options.laneWindowBytes,
+      windowBytes: firstWindowBytes(this.#options),
     }
   }
 

@@ -3,13 +3,14 @@ import type { ReceiveStream } from '../core/receive-stream.ts'
 import type { SessionRules } from '../core/rules.ts'
 import type { SendStream } from '../core/send-stream.ts'
 import { SessionCore } from '../core/session-core.ts'
-import type { SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
+import type { SessionBudgets, SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
 import type { SlabPool } from '../core/slab-pool.ts'
 import { type StreamsOptions, sessionLimits } from '../options.ts'
 import type { ConnectionCloseReason } from '../ports.ts'
-import type { LaneKind } from '../wire/open.ts'
+import type { LaneClass, LaneKind } from '../wire/open.ts'
 import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
+import type { BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { SessionTimer } from './session-timer.ts'
 
 /** Why a connection closes that nobody uses; the other end knows it by this. */
@@ -32,6 +33,7 @@ export interface SessionParts {
   readonly scheduler: Scheduler
   readonly options: StreamsOptions
   readonly rules: SessionRules
+  readonly budgets: NodeBudgets
   readonly pool: SlabPool
   /** Asks for `flush` at the end of this turn. */
   readonly schedule: (session: Session) => void
@@ -58,6 +60,7 @@ export class Session implements CarriageHost {
   #isResting = false
   #attachedMs = 0
   #closed: NodosumError | null = null
+  readonly #budgets: SessionBudgets
   readonly #core: SessionCore
   readonly #self: NodeId
   readonly #parts: SessionParts
@@ -74,11 +77,13 @@ export class Session implements CarriageHost {
     this.peerBootId = established.peer.bootId
     this.#self = options.self
     this.#parts = parts
+    this.#budgets = parts.budgets.ofSession()
     this.#core = new SessionCore({
       nowMs: parts.scheduler.nowMs(),
       limits: sessionLimits(parts.options),
       rules: parts.rules,
       pool: parts.pool,
+      budgets: this.#budgets,
       peerWindowBytes: established.peer.windowBytes,
       onDirty: () => parts.schedule(this),
     })
@@ -153,6 +158,12 @@ export class Session implements CarriageHost {
     return this.#core.heldBytes
   }
 
+  /** What its lanes keep and may be sent, against its limits. */
+  get budgets(): BudgetsSnapshot {
+    const { buffered, granted } = this.#budgets
+    return { buffered: buffered.snapshot(), granted: granted.snapshot() }
+  }
+
   /** True when nothing is under way at this end. */
   get isIdle(): boolean {
     if (this.#closed !== null || this.handler?.idle() === false) return false
@@ -169,7 +180,12 @@ export class Session implements CarriageHost {
   }
 
   /** @throws `LIMIT_STREAMS` past `lanesPerSessionMax`; what ended the session; what the connection says */
-  openLane(kind: LaneKind, application: string, name: string): SendStream {
+  openLane(
+    kind: LaneKind,
+    application: string,
+    name: string,
+    laneClass: LaneClass = 'interactive',
+  ): SendStream {
     if (this.#closed !== null) throw this.#closed
     if (this.#core.isFull) {
       throw new NodosumError(
@@ -178,7 +194,7 @@ export class Session implements CarriageHost {
       )
     }
     const bytes = this.#carriage?.connection.openStream()
-    const lane = this.#core.openLane(kind, application, name)
+    const lane = this.#core.openLane(kind, application, name, laneClass)
     if (bytes !== undefined) this.#carriage?.carry(lane.stream, bytes)
     return lane
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { sessionRules } from '../../src/core/rules.ts'
 import { SessionCore } from '../../src/core/session-core.ts'
 import { SlabPool } from '../../src/core/slab-pool.ts'
+import { NodeBudgets } from '../../src/driver/node-budgets.ts'
 import { sessionLimits, streamsOptions } from '../../src/options.ts'
 import {
   connectionFrame,
@@ -12,15 +13,14 @@ import {
   writeFrameHeader,
 } from '../../src/wire/frame.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
-import { encodeProgress } from '../../src/wire/progress.ts'
+import { encodeAcknowledgement, encodeProgress } from '../../src/wire/progress.ts'
 
-const limits = sessionLimits(
-  streamsOptions.parse({
-    laneWindowBytes: 65_536,
-    messageBytesMax: 300_000,
-    lanesPerSessionMax: 4,
-  }),
-)
+const options = streamsOptions.parse({
+  laneWindowBytes: 65_536,
+  messageBytesMax: 300_000,
+  lanesPerSessionMax: 4,
+})
+const limits = sessionLimits(options)
 
 function newCore(): SessionCore {
   const core = new SessionCore({
@@ -28,6 +28,7 @@ function newCore(): SessionCore {
     limits,
     rules: sessionRules,
     pool: new SlabPool((bytes) => new Uint8Array(bytes), 4),
+    budgets: new NodeBudgets(options, sessionRules).ofSession(),
     peerWindowBytes: 65_536,
     onDirty: () => undefined,
   })
@@ -63,7 +64,13 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc
     .record({ stream: fc.integer({ min: 1, max: 5 }), name: fc.constantFrom('paused', 'open') })
     .map(({ stream, name }) => {
-      const body = encodeOpen({ stream, kind: 'messages', application: 'x', name })
+      const body = encodeOpen({
+        stream,
+        kind: 'messages',
+        application: 'x',
+        name,
+        laneClass: 'bulk',
+      })
       return frame(frameType.open, 0, stream, 1, body)
     }),
   fc
@@ -71,9 +78,14 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
       maxLength: 4,
     })
     .chain((entries) =>
-      fc
-        .constantFrom(frameType.ack, frameType.resume)
-        .map((type) => connectionFrame(type, encodeProgress(entries))),
+      fc.oneof(
+        fc.constant(connectionFrame(frameType.resume, encodeProgress(entries))),
+        fc
+          .nat(100_000)
+          .map((arrived) =>
+            connectionFrame(frameType.ack, encodeAcknowledgement(arrived, entries)),
+          ),
+      ),
     ),
   fc.uint8Array({ maxLength: 60 }),
 )
@@ -115,7 +127,13 @@ describe('the core of a session', () => {
   it('ends a session whose peer sends more than it was granted', () => {
     const core = newCore()
     const inlet = core.inlet(core.attach(1))
-    const body = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'paused' })
+    const body = encodeOpen({
+      stream: 1,
+      kind: 'messages',
+      application: 'x',
+      name: 'paused',
+      laneClass: 'bulk',
+    })
     inlet.push(frame(frameType.open, 0, 1, 1, body))
     for (let sequence = 2; sequence < 5; sequence++) {
       inlet.push(frame(0x90, 0, 1, sequence, new Uint8Array(60_000)))
@@ -133,7 +151,13 @@ describe('the core of a session', () => {
     ] as const) {
       const core = newCore()
       const inlet = core.inlet(core.attach(1))
-      const body = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'open' })
+      const body = encodeOpen({
+        stream: 1,
+        kind: 'messages',
+        application: 'x',
+        name: 'open',
+        laneClass: 'bulk',
+      })
       inlet.push(frame(frameType.open, 0, 1, 1, body))
       const size = length > 127 ? [0xe1, 0xa7, 0x12] : [length]
       for (const [index, bytes] of parts.entries()) {

@@ -7,7 +7,13 @@ import { connected, settle, TestWorld, until, write } from '../nodes.ts'
 
 /** OPEN of lane x/y as the first frame of its stream. */
 function encodeOpenFrame(stream: number): Uint8Array {
-  const body = encodeOpen({ stream, kind: 'messages', application: 'x', name: 'y' })
+  const body = encodeOpen({
+    stream,
+    kind: 'messages',
+    application: 'x',
+    name: 'y',
+    laneClass: 'interactive',
+  })
   const bytes = new Uint8Array(frameHeaderBytesMax + body.length)
   const at = writeFrameHeader(bytes, 0, frameType.open, 0, stream, 1, body.length)
   bytes.set(body, at)
