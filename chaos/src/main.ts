@@ -8,9 +8,10 @@ import { conformance } from './commands/conformance.ts'
 import { flood } from './commands/flood.ts'
 import { replacements } from './commands/replacements.ts'
 import { standstill } from './commands/standstill.ts'
+import { stoppedReader } from './commands/stopped-reader.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
-const commands = [conformance, standstill, replacements, flood, cluster, audit]
+const commands = [conformance, standstill, stoppedReader, replacements, flood, cluster, audit]
 for (const command of commands) program.addCommand(command)
 
 try {

@@ -1,5 +1,5 @@
 import { type BootId, type NodeId, NodosumError } from '@nodosum/kernel'
-import type { IncomingLane, OutgoingLane, Session } from '../src/index.ts'
+import type { IncomingLane, LaneClass, OutgoingLane, Session } from '../src/index.ts'
 
 interface Frame {
   readonly type: number
@@ -106,6 +106,8 @@ export class FakeSession implements Session {
   other: FakeSession | null = null
   endedWith: NodosumError | null = null
   readonly incoming: FakeIncomingLane[] = []
+  /** Names and classes of the lanes that this end has opened. */
+  readonly opened: string[] = []
   readonly #outgoing: FakeOutgoingLane[] = []
   readonly #onEnd: () => void
   #isScheduled = false
@@ -124,7 +126,13 @@ export class FakeSession implements Session {
     return this.endedWith !== null
   }
 
-  openLane(kind: 'messages' | 'requests', application: string, name: string): FakeOutgoingLane {
+  openLane(
+    kind: 'messages' | 'requests',
+    application: string,
+    name: string,
+    laneClass: LaneClass,
+  ): FakeOutgoingLane {
+    this.opened.push(`${name} ${laneClass}`)
     const stream = this.#outgoing.length + 1
     let far: FakeIncomingLane | null = null
     const lane = new FakeOutgoingLane(this, stream, (frame) => {

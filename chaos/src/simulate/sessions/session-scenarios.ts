@@ -99,7 +99,12 @@ const allScenarios: readonly SessionScenario[] = [
       'classes',
       'lanes of all classes at full rate on a slow path',
       {},
-      { laneBufferBytesMax: 1_048_576, laneWindowBytes: 1_048_576, scheduledWaitMaxMs: 300 },
+      {
+        laneBufferBytesMax: 1_048_576,
+        laneWindowBytes: 1_048_576,
+        scheduledWaitMaxMs: 300,
+        pathSpareBytes: 131_072,
+      },
     ),
     traffic: 'classes',
     trafficMs: 4_000,

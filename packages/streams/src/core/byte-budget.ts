@@ -35,13 +35,19 @@ export class ByteBudget {
     return this.#bytes > this.bytesMax || this.#parent?.isExceeded === true
   }
 
-  /** Whether so much more is there; counted as a refusal when it is not. */
+  /** Whether so much more is there. */
   hasRoom(bytes: number): boolean {
-    if (!this.#rules.fits(this.#bytes, bytes, this.bytesMax)) {
-      this.#refused += 1
-      return false
-    }
+    if (!this.#rules.fits(this.#bytes, bytes, this.bytesMax)) return false
     return this.#parent === null || this.#parent.hasRoom(bytes)
+  }
+
+  /** The same for somebody who does without when it is not: counted as a refusal. */
+  admits(bytes: number): boolean {
+    if (this.#rules.fits(this.#bytes, bytes, this.bytesMax)) {
+      return this.#parent === null || this.#parent.admits(bytes)
+    }
+    this.#refused += 1
+    return false
   }
 
   /** Takes more, or with a negative number gives back, whether there is room or not. */

@@ -1,8 +1,5 @@
 import type { SessionRules } from './rules.ts'
 
-/** What may be on its way whatever is known of the path: two acknowledgements' worth. */
-export const flightBytesMin = 131_072
-
 /** Shorter times say nothing: the clock and the turns of two event loops are as coarse. */
 const elapsedMsMin = 0.05
 
@@ -26,9 +23,12 @@ export class PathFlight {
   #bytesPerMs = 0
   #roundTripMs = Number.POSITIVE_INFINITY
   readonly #rules: SessionRules
+  readonly #spareBytes: number
 
-  constructor(rules: SessionRules) {
+  /** @param spareBytes what may wait on the path beyond what fills it */
+  constructor(rules: SessionRules, spareBytes: number) {
     this.#rules = rules
+    this.#spareBytes = spareBytes
   }
 
   /** Bytes that have not arrived, as far as this end has heard. */
@@ -36,10 +36,10 @@ export class PathFlight {
     return this.#handedBytes - this.#arrivedBytes
   }
 
-  /** What fills the path, and some more so that it is noticed when there is room for more. */
+  /** What fills the path, and some more: ends are not always at work, and a path may get faster. */
   get fillBytes(): number {
-    if (this.#bytesPerMs === 0) return flightBytesMin
-    return flightBytesMin + 1.25 * this.#bytesPerMs * this.#roundTripMs
+    if (this.#bytesPerMs === 0) return this.#spareBytes
+    return this.#spareBytes + this.#bytesPerMs * this.#roundTripMs
   }
 
   /** Whether bytes would not only wait on the path. */

@@ -53,7 +53,7 @@ export class ReceiveWindow {
     this.#usedBytes = 0
     this.#sinceMs = nowMs
     const more = Math.min(this.#bytes, laneWindowBytes - this.#bytes)
-    if (tookMs < busyMs && more > 0 && this.#budget.hasRoom(more)) this.#change(more)
+    if (tookMs < busyMs && more > 0 && this.#budget.admits(more)) this.#change(more)
   }
 
   /** A message of this size is put together; 0 when it is whole. */

@@ -1,5 +1,5 @@
 import { type LaneClass, laneClasses } from '../wire/open.ts'
-import type { PathFlight } from './path-flight.ts'
+import { PathFlight } from './path-flight.ts'
 import type { Piece } from './retained-pieces.ts'
 import type { SessionRules } from './rules.ts'
 import type { SendStream } from './send-stream.ts'
@@ -9,6 +9,12 @@ export const interactiveWeight = 8
 
 /** What bulk lanes have earned is paid from so many bytes on: about one piece. */
 const payoutBytes = 65_536
+
+export interface ScheduleLimits {
+  /** See `PathFlight`. */
+  readonly pathSpareBytes: number
+  readonly scheduledWaitMaxMs: number
+}
 
 /** What leaves next, and from which stream. */
 export interface Departure {
@@ -27,7 +33,7 @@ export class SendSchedule {
   /** The path of the connection there is now. */
   flight: PathFlight
   readonly #rules: SessionRules
-  readonly #scheduledWaitMaxMs: number
+  readonly #limits: ScheduleLimits
   readonly #lanes: Readonly<Record<LaneClass, SendStream[]>> = {
     interactive: [],
     bulk: [],
@@ -39,10 +45,10 @@ export class SendSchedule {
   #waitsSinceMs: number | null = null
   #nowMs = 0
 
-  constructor(flight: PathFlight, rules: SessionRules, scheduledWaitMaxMs: number) {
-    this.flight = flight
+  constructor(limits: ScheduleLimits, rules: SessionRules) {
+    this.#limits = limits
     this.#rules = rules
-    this.#scheduledWaitMaxMs = scheduledWaitMaxMs
+    this.flight = new PathFlight(rules, limits.pathSpareBytes)
   }
 
   /** A stream has something to send. */
@@ -71,8 +77,8 @@ export class SendSchedule {
   }
 
   /** Another connection carries the session: what is known of the path no longer holds. */
-  restart(flight: PathFlight): void {
-    this.flight = flight
+  restart(): void {
+    this.flight = new PathFlight(this.#rules, this.#limits.pathSpareBytes)
     this.#waitsSinceMs = null
     this.#earnedBytes = 0
   }
@@ -129,7 +135,7 @@ export class SendSchedule {
 
   get #overdueAtMs(): number | null {
     const sinceMs = this.#waitsSinceMs
-    return sinceMs === null ? null : this.#rules.overdueAt(sinceMs, this.#scheduledWaitMaxMs)
+    return sinceMs === null ? null : this.#rules.overdueAt(sinceMs, this.#limits.scheduledWaitMaxMs)
   }
 
   #earn(bytes: number): void {

@@ -16,6 +16,9 @@ import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
 /** A rest of a slab that is smaller than this is not used. */
 const slabRestBytesMin = 4_096
 
+/** Taken from the budgets before it is needed, so that few messages have to ask. */
+const aheadBytes = 32_768
+
 /** What every stream may keep however much all of them keep together. */
 export const streamBytesMin = 65_536
 
@@ -69,7 +72,7 @@ export class SendStream {
   readonly #rules: SessionRules
   readonly #bufferBytesMax: number
   readonly #budget: ByteBudget
-  /** Of the budget, what this stream has taken. */
+  /** Of the budgets, what this stream has taken: what it keeps, and some more for what comes. */
   #takenBytes = 0
   readonly #wake: (stream: SendStream) => void
 
@@ -119,13 +122,9 @@ export class SendStream {
 
   /** Whether a message of this size fits below the buffer limit. */
   hasRoom(bodyLength: number): boolean {
-    const need = bodyLength + frameHeaderBytesMax
-    const kept = this.bufferedBytes
-    // An empty buffer takes whatever a message may be.
-    if (kept === 0) return true
-    if (this.#rules.fits(kept, need, this.#bufferBytesMax) && this.#isAllowed(kept + need)) {
-      return true
-    }
+    const whole = this.bufferedBytes + bodyLength + frameHeaderBytesMax
+    // Most often that is known from before.
+    if (whole <= this.#takenBytes || this.#takes(whole)) return true
     this.#isStarved = true
     if (this.#lastFrameAt >= this.#start) {
       const flagsAt = this.#lastFrameAt + frameFlagsOffset
@@ -156,7 +155,6 @@ export class SendStream {
     const offset = this.#at
     this.#at += need
     this.#lastFrameAt = offset
-    this.#take(need)
     return writeFrameHeader(this.#buffer, offset, type, flags, this.stream, sequence, bodyLength)
   }
 
@@ -164,6 +162,7 @@ export class SendStream {
   next(): Piece | null {
     if (this.isBlocked) return null
     this.#cut()
+    if (this.bufferedBytes > this.#takenBytes) this.#take(this.bufferedBytes)
     return this.#pieces.next(this.#limit)
   }
 
@@ -200,18 +199,25 @@ export class SendStream {
     return this.#at - this.#start + this.#largeBytes
   }
 
-  /** The control stream has a limit of its own, which answers otherwise. */
-  #isAllowed(bytes: number): boolean {
-    return (
-      this.laneClass === null ||
-      bytes <= streamBytesMin ||
-      this.#budget.hasRoom(bytes - this.#takenBytes)
-    )
+  /** Whether it may keep so much altogether; takes it from the budgets, a good piece at once. */
+  #takes(whole: number): boolean {
+    const kept = this.bufferedBytes
+    // An empty buffer takes whatever a message may be.
+    if (kept > 0) {
+      if (!this.#rules.fits(kept, whole - kept, this.#bufferBytesMax)) return false
+      // The control stream has a limit of its own, which answers otherwise.
+      const isFree = this.laneClass === null || whole <= streamBytesMin
+      if (!isFree && !this.#budget.admits(whole - this.#takenBytes)) return false
+    }
+    const ahead = Math.min(whole + aheadBytes, this.#bufferBytesMax)
+    const isRoomy = ahead > whole && this.#budget.hasRoom(ahead - this.#takenBytes)
+    this.#take(isRoomy ? ahead : whole)
+    return true
   }
 
-  #take(bytes: number): void {
-    this.#takenBytes += bytes
-    this.#budget.take(bytes)
+  #take(whole: number): void {
+    this.#budget.take(whole - this.#takenBytes)
+    this.#takenBytes = whole
   }
 
   #giveBack(why: 'acknowledged' | 'resumed' | 'over'): void {
@@ -271,7 +277,6 @@ export class SendStream {
     const body = this.#pool.take(bodyLength).bytes
     this.#large = { type, flags, body }
     this.#largeBytes = bodyLength
-    this.#take(bodyLength)
     this.#buffer = body
     return 0
   }
@@ -303,7 +308,5 @@ export class SendStream {
       })
     }
     this.#cutSequence = this.#sequence
-    // What was taken was the body: the headers come on top.
-    this.#take(this.bufferedBytes - this.#takenBytes)
   }
 }

@@ -5,7 +5,6 @@ import { encodeOpen, type LaneClass, type LaneKind, type Open } from '../wire/op
 import { readAcknowledgement, readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Attached, Inlet, type InletHost } from './inlet.ts'
-import { PathFlight } from './path-flight.ts'
 import { ReceiveStream } from './receive-stream.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import type { SessionRules } from './rules.ts'
@@ -77,7 +76,7 @@ export class SessionCore implements InletHost {
     const { limits, pool, rules } = options
     const { acknowledgeBytes, acknowledgeWithinMs } = limits
     this.#acknowledgements = new Acknowledgements(rules, acknowledgeBytes, acknowledgeWithinMs)
-    this.#schedule = new SendSchedule(new PathFlight(rules), rules, limits.scheduledWaitMaxMs)
+    this.#schedule = new SendSchedule(limits, rules)
     this.#outgoing = new BoundedMap(limits.lanesPerSessionMax)
     this.#incoming = new BoundedMap(limits.lanesPerSessionMax)
     this.control = new SendStream({
@@ -196,7 +195,7 @@ export class SessionCore implements InletHost {
   attach(number: number): Attached {
     this.#fence()
     const attached = { number, isFenced: false, peerHasResumed: false, arrivedBytes: 0 }
-    this.#schedule.restart(new PathFlight(this.#rules))
+    this.#schedule.restart()
     this.attached = attached
     this.#detachedMs = null
     const streams = [this.#controlIn, ...this.#incoming.values()]

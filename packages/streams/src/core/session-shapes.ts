@@ -22,6 +22,7 @@ export interface SessionLimits {
   readonly laneWindowBytesMin: number
   readonly laneWindowBytes: number
   readonly scheduledWaitMaxMs: number
+  readonly pathSpareBytes: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
   readonly acknowledgeBytes: number
