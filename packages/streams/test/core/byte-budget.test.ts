@@ -53,7 +53,10 @@ describe('what many streams keep together', () => {
 
   it('is counted, and returned to the byte, whatever is written, acknowledged, resumed and ended', () => {
     const act = fc.oneof(
-      fc.record({ what: fc.constant('write' as const), bytes: fc.integer({ min: 1, max: 300_000 }) }),
+      fc.record({
+        what: fc.constant('write' as const),
+        bytes: fc.integer({ min: 1, max: 300_000 }),
+      }),
       fc.record({ what: fc.constantFrom('send', 'resume', 'acknowledge'), bytes: fc.nat(10) }),
     )
     fc.assert(
@@ -63,7 +66,8 @@ describe('what many streams keep together', () => {
         let sent = 0
         for (const { what, bytes } of acts) {
           if (what === 'write' && stream.hasRoom(bytes)) stream.frame(0x90, 0, bytes)
-          if (what === 'send') for (let next = stream.next(); next; next = stream.next()) sent = next.last
+          if (what === 'send')
+            for (let next = stream.next(); next; next = stream.next()) sent = next.last
           const sequence = Math.max(0, sent - bytes)
           if (what === 'acknowledge') stream.acknowledged(sequence, 1_000_000_000)
           if (what === 'resume') stream.resumed(sequence + 1, 1_000_000_000)
