@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const folders = ['packages', 'apps', 'tools']
@@ -8,6 +9,9 @@ const folders = ['packages', 'apps', 'tools']
   .concat('benchmarks', 'chaos', 'docs')
   .filter((folder) => existsSync(`${folder}/test`))
 
+/** What these measure of a process is true only when no other test is at work. */
+const alone = ['chaos/test/flood.test.ts']
+
 export default defineConfig({
   ssr: { resolve: { conditions: ['nodosum-source'] } },
   test: {
@@ -15,10 +19,22 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000 } },
-    projects: folders.map((folder) => ({
-      extends: true,
-      test: { name: folder.replace('packages/', ''), include: [`${folder}/test/**/*.test.ts`] },
-    })),
+    // Most tests wait for sockets and timers more than for a core.
+    maxWorkers: availableParallelism() + 1,
+    projects: [
+      ...folders.map((folder) => ({
+        extends: true as const,
+        test: {
+          name: folder.replace('packages/', ''),
+          include: [`${folder}/test/**/*.test.ts`],
+          exclude: alone,
+        },
+      })),
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],

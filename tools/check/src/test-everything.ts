@@ -10,7 +10,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'nodosum-test-'))
 /** Said again at the very end, where nobody has to look for it. */
 const notes: string[] = []
 
-/** Files run one after the other on two cores; what hangs ends here and not with the whole job. */
+/** On two cores they take ten minutes; what hangs ends here and not with the whole job. */
 const testsTimeoutMs = 1_800_000
 
 async function unitTests(): Promise<{ passed: number; failed: number }> {
