@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { LoopDelay } from '../ports.ts'
 
-/** Milliseconds between two samples, which every sample shows as delay. */
-const resolutionMs = 20
+/**
+ * Milliseconds between two samples, which every sample shows as delay. Each one wakes an idle process,
+ * and delays below 250 ms are nobody's business.
+ */
+const resolutionMs = 100
 
 /** Measures how long the event loop holds things back, with Node's own histogram. */
 export function eventLoopDelay(): LoopDelay & { close(): void } {
