@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { hashText } from '../src/core/hash.ts'
 import type { StateStatement } from '../src/wire/statement.ts'
-import { ScriptedPeers, type Sent, stateOf } from './scripted-peers.ts'
+import { ScriptedPeers, recordOf, type Sent, stateOf } from './scripted-peers.ts'
 
 const others = ['a', 'b', 'c', 'd', 'e', 'f']
 const gossip = { kind: 'gossip' } as const
@@ -92,6 +92,36 @@ describe('a death that is heard of by comparison', () => {
     peers.say(next, { kind: 'repair' }, stateOf(id, 'failed'))
     expect(peers.stateOf(id)).toBe('suspect')
     expect(peers.sentTo(id, 'ping')).toHaveLength(1)
+  })
+})
+
+describe.each([
+  ['its state', stateOf],
+  ['its whole record', (id: string, state: 'failed') => recordOf(id, { state })],
+])('a death that is read in %s by comparison', (_, said) => {
+  const tell = (): { peers: ScriptedPeers; id: string } => {
+    const peers = new ScriptedPeers({ ...silent, watchers: 1 })
+    const id = others.find((other) => other !== next) as string
+    peers.join(...others)
+    for (const from of others.filter((other) => other !== id)) {
+      peers.say(from, { kind: 'repair' }, said(id, 'failed'))
+    }
+    return { peers, id }
+  }
+
+  it('kills nobody at once, however many say so: it may be old news of a partition', () => {
+    const { peers, id } = tell()
+    expect(peers.stateOf(id)).toBe('suspect')
+    peers.say(id, { kind: 'gossip' }, stateOf(id, 'alive', { counter: 1 }))
+    expect(peers.stateOf(id)).toBe('alive')
+  })
+
+  it('is believed after the least suspicion when it is not denied', () => {
+    const { peers, id } = tell()
+    peers.run(3_400)
+    expect(peers.stateOf(id)).toBe('suspect')
+    peers.run(200)
+    expect(peers.stateOf(id)).toBe('failed')
   })
 })
 

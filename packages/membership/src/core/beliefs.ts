@@ -67,6 +67,7 @@ export class Beliefs {
       if (!this.#isAdmitted(record, source)) return
       return this.#replace(nowMs, known, record, source)
     }
+    if (source.isRepair && record.state === 'failed') return this.#contest(nowMs, known, source)
     this.#adopt(nowMs, known, standing, [], source, record)
   }
 
