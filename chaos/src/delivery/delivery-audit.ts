@@ -8,6 +8,8 @@ export interface DeliveryDeeds {
   readonly kills: number
   /** How many processes were started: each has a book. */
   readonly started: number
+  /** Whether nothing went wrong on purpose: then everything arrives, however often nodes leave. */
+  readonly isOrderly: boolean
 }
 
 /** What all books say together. */
@@ -27,7 +29,7 @@ export interface DeliveryAudit {
 }
 
 /** What a handler never ran for, if the caller was told so. */
-const neverRan: ReadonlySet<string> = new Set(
+export const neverRan: ReadonlySet<string> = new Set(
   [
     'NO_HANDLER',
     'PEER_DRAINING',
@@ -94,6 +96,7 @@ export function auditDeliveries(
       judgeCounters(book, taken.length, problems)
     }
     judgeUnknown(book, deeds, problems)
+    if (deeds.isOrderly) judgeOrderly(book, copies, problems)
   }
   for (const [key] of startedBy) {
     if (!intended.has(idOf(key))) problems.add('handled, but never sent', key)
@@ -227,6 +230,19 @@ function judgeUnknown(book: DeliveryBook, { killed }: DeliveryDeeds, problems: P
   }
 }
 
+/** Where nodes only leave and return, no message is undelivered and no request fails twice. */
+function judgeOrderly(book: DeliveryBook, copies: readonly Copy[], problems: Problems): void {
+  for (const [messageId, { to, code }] of book.undelivered) {
+    problems.add(`undelivered, ${code}, although nothing went wrong at ${to}`, messageId)
+  }
+  for (const { key, way, outcome } of copies) {
+    if (outcome === null || outcome === 'handled' || outcome === 'replied') continue
+    if (way === 'again') problems.add(`failed at another node as well, ${outcome}`, key)
+    if (way === 'request' && !neverRan.has(outcome)) problems.add(`nobody knows, ${outcome}`, key)
+    if (way === 'handled' && !neverRan.has(outcome)) problems.add(`nobody knows, ${outcome}`, key)
+  }
+}
+
 /** Per sender, way and receiving process, handlers start in the order of the sends. */
 function judgeOrder(
   book: DeliveryBook,
@@ -237,7 +253,7 @@ function judgeOrder(
   for (const { id } of book.started) {
     const way = intended.get(id)
     // Requests have no order, they run side by side.
-    if (way === undefined || way === 'request') continue
+    if (way === undefined || way === 'request' || way === 'again') continue
     const dot = id.lastIndexOf('.')
     const lane = id.slice(0, dot)
     const number = Number(id.slice(dot + 1))

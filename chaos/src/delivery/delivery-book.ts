@@ -5,8 +5,11 @@
 import { openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** How a message goes out; each has a lane of its own, so that its order can be checked. */
-export type Way = 'fire' | 'handled' | 'request' | 'broadcast'
+/**
+ * How a message goes out; each has a lane of its own, so that its order can be checked. `again` is a
+ * request that one node refused, asked once more of another one.
+ */
+export type Way = 'fire' | 'handled' | 'request' | 'again' | 'broadcast'
 
 /** What one process wrote. */
 export interface DeliveryBook {

@@ -11,6 +11,8 @@ export interface DeliveryFault {
   readonly everyone?: Partial<TraderSettings>
   /** What the links between all nodes do; each node then has a proxy in front of it. */
   readonly links?: Partial<UdpFaults>
+  /** Whether everything has to arrive all the same. */
+  readonly isOrderly?: boolean
   /** Done again and again while they trade. */
   readonly strike?: (traders: Traders, victim: string) => Promise<void>
 }
@@ -24,6 +26,7 @@ const killAndReturn = async (traders: Traders, victim: string): Promise<void> =>
 
 export type DeliveryFaultName =
   | 'none'
+  | 'drain'
   | 'kill-receiver'
   | 'kill-sender'
   | 'kill'
@@ -37,7 +40,20 @@ export type DeliveryFaultName =
 
 /** What can be done to processes that send to each other. */
 export const deliveryFaults: Readonly<Record<DeliveryFaultName, DeliveryFault>> = {
-  none: { summary: 'nothing' },
+  none: { summary: 'nothing', isOrderly: true },
+  drain: {
+    summary: 'one node after the other drains, closes, and returns as another process',
+    isOrderly: true,
+    // What runs when a node leaves has to have its time.
+    everyone: { trouble: 'works' },
+    strike: async (traders) => {
+      for (const nodeId of traders.ids) {
+        await traders.leave(nodeId)
+        await traders.start(nodeId)
+        await traders.pass(500)
+      }
+    },
+  },
   'kill-receiver': {
     summary: 'SIGKILL of a node that only receives, and its return',
     victim: { isSender: false },

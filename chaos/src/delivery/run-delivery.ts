@@ -49,7 +49,7 @@ export async function runDelivery(run: DeliveryRun): Promise<DeliveryResult> {
     const own = nodeId === victim ? fault.victim : undefined
     return { ...usual, nodeId, expect: run.nodes, firesMax, ...fault.everyone, ...own }
   })
-  const traders = await Traders.make(directory, wanted, fault.links)
+  const traders = await Traders.make(directory, wanted, fault)
   const startedMs = performance.now()
   let strikes = 0
   try {

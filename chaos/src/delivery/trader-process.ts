@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createNode, isNodosumError } from 'nodosum'
+import { neverRan } from './delivery-audit.ts'
 import { BookWriter, type Way } from './delivery-book.ts'
 import type { TraderOrder, TraderSettings, TraderWord } from './trader-settings.ts'
 import { worker } from './troubles.ts'
@@ -91,22 +92,36 @@ function ask(way: 'handled' | 'request', to: string): void {
   const running = busy.get(key) ?? 0
   if (running >= (way === 'handled' ? confirmsMax : requestsMax)) return
   busy.set(key, running + 1)
+  const asked = way === 'handled' ? confirmed(to) : requested(to)
+  const done = asked.finally(() => {
+    busy.set(key, (busy.get(key) ?? 1) - 1)
+    waiting.delete(done)
+  })
+  waiting.add(done)
+}
+
+async function confirmed(to: string): Promise<void> {
+  const id = fresh('handled')
+  book.intents('handled', to, [id])
+  const ended = await lanes.handled
+    .send(to, id, { confirm: 'handled', timeoutMs: waitMs })
+    .then(() => 'handled', codeOf)
+  book.ended(id, to, ended)
+}
+
+/** What a node refused without having done anything is asked of another one, once. */
+async function requested(to: string): Promise<void> {
+  if (!neverRan.has(await replied('request', to))) return
+  const other = trade.nodes().find((node) => node !== to && node !== nodeId)
+  if (other !== undefined) await replied('again', other)
+}
+
+async function replied(way: 'request' | 'again', to: string): Promise<string> {
   const id = fresh(way)
   book.intents(way, to, [id])
-  const asked: Promise<unknown> =
-    way === 'handled'
-      ? lanes.handled.send(to, id, { confirm: 'handled', timeoutMs: waitMs })
-      : trade.request(to, id, { timeoutMs: waitMs })
-  const done = asked
-    .then(
-      () => book.ended(id, to, way === 'handled' ? 'handled' : 'replied'),
-      (error: unknown) => book.ended(id, to, codeOf(error)),
-    )
-    .finally(() => {
-      busy.set(key, (busy.get(key) ?? 1) - 1)
-      waiting.delete(done)
-    })
-  waiting.add(done)
+  const ended = await trade.request(to, id, { timeoutMs: waitMs }).then(() => 'replied', codeOf)
+  book.ended(id, to, ended)
+  return ended
 }
 
 function broadcast(): void {
@@ -181,6 +196,15 @@ async function rest(): Promise<void> {
   tell('resting')
 }
 
-process.on('message', (order: TraderOrder) => void (order === 'close' ? close() : rest()))
+/** What it has begun ends, and what others send it meanwhile. */
+async function leave(): Promise<void> {
+  isResting = true
+  const { complete } = await node.drain({ deadlineMs: restMs })
+  if (!complete) throw new Error('draining did not come to an end')
+  await close()
+}
+
+const does: Readonly<Record<TraderOrder, () => Promise<void>>> = { rest, close, leave }
+process.on('message', (order: TraderOrder) => void does[order]())
 process.on('disconnect', () => process.exit())
 tell('ready')

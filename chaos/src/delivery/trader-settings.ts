@@ -21,8 +21,8 @@ export interface TraderSettings {
   readonly firesMax: number
 }
 
-/** What the runner asks of a process. */
-export type TraderOrder = 'rest' | 'close'
+/** What the runner asks of a process; `leave` is what a service does on SIGTERM. */
+export type TraderOrder = 'rest' | 'close' | 'leave'
 
 /** What it answers. */
 export type TraderWord = { readonly word: 'ready' | 'resting' | 'progress'; readonly fires: number }

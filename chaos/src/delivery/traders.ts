@@ -2,16 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  startTcpProxy,
-  startUdpProxy,
-  type TcpProxy,
-  type UdpFaults,
-  type UdpProxy,
-} from '../fault-proxy/index.ts'
+import { startTcpProxy, startUdpProxy, type TcpProxy, type UdpProxy } from '../fault-proxy/index.ts'
 import { freePorts } from '../free-ports.ts'
 import { issueCredentials } from '../issue-credentials.ts'
 import type { DeliveryDeeds } from './delivery-audit.ts'
+import type { DeliveryFault } from './delivery-faults.ts'
 import type { TraderOrder, TraderSettings, TraderWord } from './trader-settings.ts'
 
 /** One node in one process after the other. */
@@ -29,6 +24,7 @@ export class Traders {
   readonly #traders: Map<string, Trader>
   readonly #proxies: (UdpProxy | TcpProxy)[]
   readonly #killed = new Set<string>()
+  readonly #isOrderly: boolean
   #kills = 0
   #started = 0
 
@@ -36,8 +32,10 @@ export class Traders {
     directory: string,
     settings: readonly TraderSettings[],
     proxies: (UdpProxy | TcpProxy)[],
+    isOrderly: boolean,
   ) {
     this.#directory = directory
+    this.#isOrderly = isOrderly
     this.#proxies = proxies
     this.#traders = new Map(
       settings.map((each) => [
@@ -50,12 +48,13 @@ export class Traders {
   /**
    * Decides where they listen; starts none yet.
    *
-   * @param links what a proxy in front of each node does to datagrams; without, there is none
+   * @param fault its links are what a proxy in front of each node does to datagrams; without, there
+   * is none
    */
   static async make(
     directory: string,
     wanted: readonly Omit<TraderSettings, 'directory' | 'port' | 'advertise'>[],
-    links: Partial<UdpFaults> | undefined,
+    { links, isOrderly = false }: Pick<DeliveryFault, 'links' | 'isOrderly'>,
   ): Promise<Traders> {
     const credentials = join(directory, 'credentials')
     mkdirSync(credentials, { recursive: true })
@@ -80,12 +79,17 @@ export class Traders {
     }
     const seeds = settings.map(({ advertise, port }) => `${advertise ?? '127.0.0.1'}:${port}`)
     writeFileSync(join(directory, 'seeds'), `${seeds.join('\n')}\n`)
-    return new Traders(directory, settings, proxies)
+    return new Traders(directory, settings, proxies, isOrderly)
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#traders.keys()]
   }
 
   /** What the audit has to know. */
   get deeds(): DeliveryDeeds {
-    return { killed: this.#killed, kills: this.#kills, started: this.#started }
+    const [kills, started, isOrderly] = [this.#kills, this.#started, this.#isOrderly]
+    return { killed: this.#killed, kills, started, isOrderly }
   }
 
   /** Messages that nobody waits for, accepted so far. */
@@ -121,6 +125,14 @@ export class Traders {
     this.#kills += 1
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
+    await ended
+  }
+
+  /** It drains and closes, as on SIGTERM. Rejects when it does not end. */
+  async leave(nodeId: string): Promise<void> {
+    const child = this.#child(nodeId)
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
+    order(child, 'leave')
     await ended
   }
 

@@ -1,8 +1,11 @@
-/** What the handlers of one node do wrong. */
-export type Trouble = 'none' | 'slow' | 'throws' | 'hangs' | 'blocks'
+/** What the handlers of a node do wrong, or at least slowly. */
+export type Trouble = 'none' | 'works' | 'slow' | 'throws' | 'hangs' | 'blocks'
 
 /** A message takes this long. */
 const slowMs = 1_000
+/** Every so many messages take so long. */
+const workEvery = 20
+const workMs = 200
 /** Every so many messages stop the whole process for so long. */
 const blockEvery = 5_000
 const blockMs = 2_000
@@ -13,8 +16,10 @@ export function worker(trouble: Trouble): () => void | Promise<void> {
   switch (trouble) {
     case 'none':
       return () => undefined
+    case 'works':
+      return () => (count++ % workEvery === 0 ? pause(workMs) : undefined)
     case 'slow':
-      return () => new Promise((resolve) => setTimeout(resolve, slowMs))
+      return () => pause(slowMs)
     case 'throws':
       return () => {
         throw new Error('thrown on purpose')
@@ -27,6 +32,10 @@ export function worker(trouble: Trouble): () => void | Promise<void> {
         if (count % blockEvery === 1) block(blockMs)
       }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** As synchronous work does: nothing else runs in this process meanwhile. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { auditDeliveries, type DeliveryDeeds } from '../../src/delivery/delivery-audit.ts'
 import { parseBook } from '../../src/delivery/delivery-book.ts'
 
-const calm: DeliveryDeeds = { killed: new Set(), kills: 0, started: 2 }
+const calm: DeliveryDeeds = { killed: new Set(), kills: 0, started: 2, isOrderly: false }
 
 /** A sender's and a receiver's book in which all is well, line by line. */
 const sender = [
@@ -112,7 +112,7 @@ describe('the audit of deliveries', () => {
   })
 
   it('excuses what a killed receiver had: told as unknown, one by one', () => {
-    const deeds = { killed: new Set(['b']), kills: 1, started: 2 }
+    const deeds = { killed: new Set(['b']), kills: 1, started: 2, isOrderly: false }
     const told = withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN')
     const died = (lines: string[]): string[] =>
       lines.slice(0, 5).filter((line) => !line.includes('fire.1'))
@@ -121,16 +121,16 @@ describe('the audit of deliveries', () => {
   })
 
   it('lets what was unknown turn out delivered', () => {
-    const deeds = { killed: new Set(['b']), kills: 1, started: 2 }
+    const deeds = { killed: new Set(['b']), kills: 1, started: 2, isOrderly: false }
     expect(problemsOf({ sender: withLine('U m1 b ERR_NODOSUM_DELIVERY_UNKNOWN') }, deeds)).toEqual(
       [],
     )
   })
 
   it('asks nothing of a sender that was killed, but that nothing be invented or repeated', () => {
-    const deeds = { killed: new Set(['a']), kills: 1, started: 2 }
+    const deeds = { killed: new Set(['a']), kills: 1, started: 2, isOrderly: false }
     const torn = (lines: string[]): string[] => lines.slice(0, 3)
-    const none = { killed: new Set(['a']), kills: 1, started: 2 }
+    const none = { killed: new Set(['a']), kills: 1, started: 2, isOrderly: false }
     expect(problemsOf({ sender: torn, receiver: without('request') }, none).join()).toContain(
       'never sent',
     )
@@ -139,10 +139,27 @@ describe('the audit of deliveries', () => {
     expect(problemsOf({ sender: torn, receiver: known }, deeds)).toEqual([])
   })
 
-  it('misses a book', () => {
-    expect(problemsOf({}, { killed: new Set(), kills: 0, started: 3 }).join()).toContain(
-      '3 processes',
+  it('allows nothing to be undelivered, nor to fail twice, where nodes only leave and return', () => {
+    const orderly = { ...calm, isOrderly: true }
+    expect(problemsOf({}, orderly)).toEqual([])
+    const untold = withLine('U m9 b ERR_NODOSUM_PEER_DRAINING')
+    expect(problemsOf({ sender: untold }, orderly).join()).toContain('although nothing went wrong')
+    const unknown = replaced('ERR_NODOSUM_OVERLOAD', 'ERR_NODOSUM_DELIVERY_UNKNOWN')
+    expect(problemsOf({ sender: unknown }, orderly).join()).toContain('nobody knows')
+    const again = (lines: string[]): string[] => [
+      'I a.1.again.7 again b',
+      'E a.1.again.7>b ERR_NODOSUM_OVERLOAD',
+      ...lines,
+    ]
+    expect(problemsOf({ sender: again }, orderly).join()).toContain(
+      'failed at another node as well',
     )
+  })
+
+  it('misses a book', () => {
+    expect(
+      problemsOf({}, { killed: new Set(), kills: 0, started: 3, isOrderly: false }).join(),
+    ).toContain('3 processes')
   })
 
   it('reads on past the torn last line of a process that was killed', () => {

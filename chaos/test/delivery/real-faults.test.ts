@@ -4,7 +4,13 @@ import { runDelivery } from '../../src/delivery/run-delivery.ts'
 
 const names = Object.keys(deliveryFaults) as DeliveryFaultName[]
 /** The others take as long as what they do; `npm run chaos -- delivery` has them all. */
-const brief = ['kill', 'reload', 'rough', 'throws'] as const satisfies readonly DeliveryFaultName[]
+const brief = [
+  'drain',
+  'kill',
+  'reload',
+  'rough',
+  'throws',
+] as const satisfies readonly DeliveryFaultName[]
 
 describe('three processes that send to each other', () => {
   it.each(brief)(
