@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { hashText } from '../src/core/hash.ts'
 import type { StateStatement } from '../src/wire/statement.ts'
-import { ScriptedPeers, recordOf, type Sent, stateOf } from './scripted-peers.ts'
+import { recordOf, ScriptedPeers, type Sent, stateOf } from './scripted-peers.ts'
 
 const others = ['a', 'b', 'c', 'd', 'e', 'f']
 const gossip = { kind: 'gossip' } as const
