@@ -33,6 +33,13 @@ const introducedMax = 256
 /** Between two tries to open a session with the same peer. */
 const openAgainMs = 5_000
 
+/**
+ * A session keeps what it cannot deliver, and membership's words must not come late: a death told a
+ * minute ago, on the other side of a partition, kills who lives. So who does not acknowledge for so
+ * long is sent nothing more; nobody is declared dead in less.
+ */
+const unansweredMs = 1_000
+
 /** Tries to open a session, all together: a dead half of the cluster is not dialed at once. */
 const opens = { burst: 8, ratePerSecond: 2 }
 
@@ -64,9 +71,10 @@ export class SessionDetour implements Detour {
 
   send(bytes: Uint8Array, to: NodeId): boolean {
     const { sessions, messaging, vouch } = this.#parts
-    const carriage = sessions.get(to)?.carriage ?? null
+    const session = sessions.get(to)
     // A session without a connection would keep the packet until it is old, and QUIC is UDP as well.
-    if (carriage === null || carriage.connection.kind === 'quic') return false
+    if (session?.carriage === null || session?.carriage.connection.kind === 'quic') return false
+    if (session === null || session.isUnanswered(unansweredMs)) return false
     const release = vouch(to)
     try {
       return messaging.application(gossipApplication).trySend(to, bytes) === 'accepted'

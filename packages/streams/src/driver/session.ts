@@ -129,6 +129,15 @@ export class Session implements CarriageHost {
     return this.#carriage
   }
 
+  /**
+   * Whether something waits for the peer's acknowledgement, and nothing has come from it for so many
+   * milliseconds: what is sent now may arrive much later, over another connection.
+   */
+  isUnanswered(forMs: number): boolean {
+    const heardMs = Math.max(this.#heardMs, this.#attachedMs)
+    return this.#core.bufferedBytes > 0 && this.#parts.scheduler.nowMs() - heardMs > forMs
+  }
+
   /** Who the certificate of the peer named at first; the session goes on with nobody else. */
   get uri(): string | null {
     return this.#uri

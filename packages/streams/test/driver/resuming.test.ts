@@ -69,6 +69,19 @@ describe('a session that loses its connection', () => {
     expect(b.lanes[0]?.bodies.length).toBe(written)
   })
 
+  it('knows whether its peer owes it an answer', async () => {
+    const { world, a, b } = await connected()
+    const lane = a.session.openLane('messages', 'x', 'y')
+    await untilLater(world, () => b.lanes.length === 1 && lane.bufferedBytes === 0)
+    world.scheduler.runFor(5_000)
+    expect(a.session.isUnanswered(1_000)).toBe(false)
+    world.wire.fragment = () => []
+    write(a.session, lane, 'into the void')
+    await settle()
+    expect(a.session.isUnanswered(6_000)).toBe(false)
+    expect(a.session.isUnanswered(1_000)).toBe(true)
+  })
+
   it('sends messages again that are larger than a frame, as one', async () => {
     const { world, a, b } = await connected()
     const lane = a.session.openLane('messages', 'x', 'y')
