@@ -10,11 +10,13 @@ import { flood } from './commands/flood.ts'
 import { replacements } from './commands/replacements.ts'
 import { rollingRestart } from './commands/rolling-restart.ts'
 import { standstill } from './commands/standstill.ts'
+import { stoppedReader } from './commands/stopped-reader.ts'
 
 const program = new Command('chaos').description('Faults on purpose, at length.')
 const commands = [
   conformance,
   standstill,
+  stoppedReader,
   replacements,
   rollingRestart,
   flood,

@@ -39,6 +39,7 @@ export type {
   Application,
   BroadcastOptions,
   Lane,
+  LaneOptions,
   Outcome,
   RequestOptions,
   SendOptions,
@@ -50,4 +51,11 @@ export {
   type Undelivered,
 } from './driver/messaging-service.ts'
 export { type MessagingOptions, messagingOptions } from './options.ts'
-export type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from './ports.ts'
+export type {
+  Directory,
+  IncomingLane,
+  LaneClass,
+  OutgoingLane,
+  Session,
+  Sessions,
+} from './ports.ts'

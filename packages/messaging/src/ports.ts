@@ -46,6 +46,9 @@ export interface IncomingLane {
   resume(): void
 }
 
+/** What of several lanes to one node is sent first. */
+export type LaneClass = 'interactive' | 'bulk' | 'scheduled'
+
 /** The conversation with one process of a peer; it outlives connections. */
 export interface Session {
   readonly peer: NodeId
@@ -66,7 +69,7 @@ export interface Session {
       unknown: readonly { readonly stream: number; readonly from: number; readonly to: number }[],
     ): void
   } | null
-  openLane(kind: LaneKind, application: string, name: string): OutgoingLane
+  openLane(kind: LaneKind, application: string, name: string, laneClass: LaneClass): OutgoingLane
   controlFrame(type: number, bodyLength: number): number
   end(error: NodosumError): void
 }

@@ -1,5 +1,5 @@
 import { type BootId, type NodeId, NodosumError } from '@nodosum/kernel'
-import type { IncomingLane, OutgoingLane, Session } from '../src/index.ts'
+import type { IncomingLane, LaneClass, OutgoingLane, Session } from '../src/index.ts'
 
 type LaneKind = IncomingLane['kind']
 
@@ -112,6 +112,8 @@ export class FakeSession implements Session {
   other: FakeSession | null = null
   endedWith: NodosumError | null = null
   readonly incoming: FakeIncomingLane[] = []
+  /** Names and classes of the lanes that this end has opened. */
+  readonly opened: string[] = []
   readonly #outgoing: FakeOutgoingLane[] = []
   readonly #onEnd: () => void
   #isScheduled = false
@@ -130,7 +132,13 @@ export class FakeSession implements Session {
     return this.endedWith !== null
   }
 
-  openLane(kind: LaneKind, application: string, name: string): FakeOutgoingLane {
+  openLane(
+    kind: LaneKind,
+    application: string,
+    name: string,
+    laneClass: LaneClass,
+  ): FakeOutgoingLane {
+    this.opened.push(`${name} ${laneClass}`)
     const stream = this.#outgoing.length + 1
     let far: FakeIncomingLane | null = null
     const lane = new FakeOutgoingLane(this, stream, (frame) => {

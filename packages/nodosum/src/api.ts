@@ -107,16 +107,29 @@ export interface TargetRule {
   readonly key: string | null
 }
 
+/**
+ * What of several lanes to one node is sent first: `interactive` at once; `bulk` as far as it keeps
+ * nobody waiting, and at least a ninth of the bytes; `scheduled` when nothing else is to be sent,
+ * and after `layers.streams.scheduledWaitMaxMs` (1 s) in any case.
+ */
+export type LaneClass = 'interactive' | 'bulk' | 'scheduled'
+
+export interface LaneOptions {
+  /** `interactive` unless told; it holds from the first call for a name on. */
+  readonly class?: LaneClass | undefined
+}
+
 /** A named stream of an application: its own order and its own flow control. */
 export interface Lane {
   readonly name: string
+  readonly class: LaneClass
   send(to: Target, payload: Payload, options?: SendOptions): Promise<void>
   /** `accepted`, or the code of the refusal. Never waits and never throws for a full buffer. */
   trySend(to: string, payload: Payload): 'accepted' | string
   broadcast(payload: Payload, options?: BroadcastOptions): Promise<ReadonlyMap<string, Outcome>>
 }
 
-export interface Application extends Omit<Lane, 'name'> {
+export interface Application extends Omit<Lane, 'name' | 'class'> {
   readonly id: string
   /** One handler for each application and node: a second one is refused with `CONFIG_INVALID`. */
   onMessage(handler: (payload: Payload, context: MessageContext) => void | Promise<void>): this
@@ -127,7 +140,8 @@ export interface Application extends Omit<Lane, 'name'> {
   request(to: Target, payload: Payload, options?: RequestOptions): Promise<Payload>
   /** Ids of alive, non-draining members that run this application, self included, sorted. */
   nodes(): readonly string[]
-  lane(name: string): Lane
+  /** Another class than a lane has is refused with `CONFIG_INVALID`. */
+  lane(name: string, options?: LaneOptions): Lane
 }
 
 export interface HealthCheck {
@@ -273,10 +287,24 @@ export interface Streams {
   readonly reaped: ReaperCounters
 }
 
+/** Bytes against their limit. */
+export interface BudgetMetrics {
+  readonly bytes: number
+  readonly bytesMax: number
+  /** How often somebody was refused more because of the limit. */
+  readonly refused: number
+}
+
 export interface Metrics {
   readonly applications: Readonly<Record<string, ApplicationMetrics>>
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
+  readonly bytes: {
+    /** Accepted for sending, all lanes of all sessions, and not acknowledged. */
+    readonly buffered: BudgetMetrics
+    /** What peers may send, or have sent, and was not handed to handlers. */
+    readonly granted: BudgetMetrics
+  }
   readonly gossip: GossipMetrics
   readonly membership: MembershipMetrics
   /** Every connection, dial, circuit breaker and counter of the connection pool. */

@@ -117,6 +117,7 @@ export class RunningNode implements Node {
       applications,
       members,
       sessions: this.#sessionCount(),
+      bytes: this.#layers.sessions.budgets,
       gossip,
       membership,
       connections,

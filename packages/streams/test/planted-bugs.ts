@@ -46,6 +46,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('keeps-without-bound', 'A lane takes messages beyond its limit.', {
     fits: () => true,
   }),
+  bug('keeps-the-budget-at-the-end', 'What an ended session had taken is not given back.', {
+    givesBack: (bytes, why) => (why === 'over' ? 0 : bytes),
+  }),
+  bug('keeps-the-budget-on-resume', 'What RESUME acknowledges is not given back.', {
+    givesBack: (bytes, why) => (why === 'resumed' ? 0 : bytes),
+  }),
+  bug('fills-every-queue', 'Bulk lanes send as much as they may, so that everything waits.', {
+    pathHasRoom: () => true,
+  }),
+  bug('bulk-comes-first', 'Bulk lanes send before interactive ones and beyond their share.', {
+    isPaidOut: () => true,
+  }),
+  bug('starves-bulk', 'Bulk lanes earn nothing while interactive ones fill the path.', {
+    shareOfBulk: () => 0,
+  }),
+  bug('starves-scheduled', 'Scheduled lanes wait for as long as anybody sends.', {
+    overdueAt: () => null,
+  }),
   bug('never-acknowledges', 'What is handed on is not acknowledged.', {
     acknowledgesAtOnce: () => false,
     acknowledgeBy: () => null,

@@ -13,6 +13,8 @@ export interface PathQuality {
   /** Share of segments before which one direction of the connection stands still, 0 to 1. */
   readonly stallRate: number
   readonly stallMs: number
+  /** What one direction of a connection carries in a millisecond; what is more waits in its order. */
+  readonly bytesPerMs: number
   /** Bytes are cut into segments of 1 to so many bytes, whatever the chunks were. */
   readonly segmentBytesMax: number
   /** A connection breaks after exactly so many bytes of its streams have arrived, both ways. */
@@ -87,6 +89,8 @@ export class SimulatedLink {
   readonly #ends: [LinkEnd | null, LinkEnd | null] = [null, null]
   readonly #lanes: readonly [Map<number, Lane>, Map<number, Lane>] = [new Map(), new Map()]
   readonly #stalledMs: [number, number] = [0, 0]
+  /** Until when each direction has something to carry. */
+  readonly #busyMs: [number, number] = [0, 0]
   #arrivedBytes = 0
   #isBroken = false
 
@@ -161,9 +165,12 @@ export class SimulatedLink {
       lane.held += 1
       return 0
     }
-    const { delayMs, jitterMs, loss, resendMs, stallRate, stallMs } = this.#path.quality
+    const { delayMs, jitterMs, loss, resendMs, stallRate, stallMs, bytesPerMs } = this.#path.quality
     const nowMs = this.#scheduler.nowMs()
-    let atMs = nowMs + delayMs + (jitterMs === 0 ? 0 : this.#random.float() * jitterMs)
+    const last = lane.queue[lane.queue.length - 1] as { readonly segment: Segment }
+    const leftMs = Math.max(nowMs, this.#busyMs[side]) + sizeOf(last.segment) / bytesPerMs
+    this.#busyMs[side] = leftMs
+    let atMs = leftMs + delayMs + (jitterMs === 0 ? 0 : this.#random.float() * jitterMs)
     let losses = 0
     while (loss > 0 && losses < lossesMax && this.#random.float() < loss) losses += 1
     this.#path.counters.lost += losses

@@ -22,6 +22,7 @@ const clean: PathQuality = {
   resendMs: 50,
   stallRate: 0,
   stallMs: 0,
+  bytesPerMs: Number.POSITIVE_INFINITY,
   segmentBytesMax: 65_536,
   breakAfterBytes: Number.POSITIVE_INFINITY,
 }
@@ -34,6 +35,7 @@ export const unkindPath: Readonly<PathQuality> = {
   resendMs: 200,
   stallRate: 0.001,
   stallMs: 400,
+  bytesPerMs: Number.POSITIVE_INFINITY,
   segmentBytesMax: 1_400,
   breakAfterBytes: Number.POSITIVE_INFINITY,
 }

@@ -1,12 +1,14 @@
 import { parseNodeId, type Random, seededRandom } from '@nodosum/kernel'
 import { type SessionTable, streamsOptions } from '@nodosum/streams'
 import {
+  type PathQuality,
   type SimulatedMesh,
   type SimulatedScheduler,
   simulatedMesh,
   simulatedScheduler,
   unkindPath,
 } from '@nodosum/testkit'
+import { ClassTraffic } from './class-traffic.ts'
 import { SessionChecks, type SessionViolation } from './session-checks.ts'
 import { SessionNode, type SessionWorld } from './session-node.ts'
 import type { SessionFaults, SessionScenario } from './session-scenarios.ts'
@@ -88,9 +90,7 @@ class SessionRun {
     this.#mesh = simulatedMesh({
       scheduler: this.scheduler,
       random: random.stream('mesh'),
-      quality: scenario.faults.unkindPaths
-        ? { ...unkindPath, delayMs: 10, jitterMs: 10, segmentBytesMax: 9_000 }
-        : { segmentBytesMax: 16_384 },
+      quality: qualityFor(scenario),
     })
     this.#world = {
       scheduler: this.scheduler,
@@ -107,9 +107,14 @@ class SessionRun {
     const { faults, trafficMs, nodes } = this.#scenario
     for (let number = 1; number <= nodes; number++) this.#start(`n${number}`)
     const names = [...this.#nodes.keys()]
-    for (const from of names) for (const to of names) if (from !== to) this.#traffic(from, to)
+    const classes = this.#scenario.traffic === 'classes' ? this.#classTraffic() : null
+    classes?.start()
+    if (classes === null) {
+      for (const from of names) for (const to of names) if (from !== to) this.#traffic(from, to)
+    }
     this.#schedule(this.#chosen(faults))
     await this.#run(trafficMs)
+    classes?.check()
     this.#isOver = true
     for (const node of this.#nodes.values()) node.isQuiet = true
     this.#heal()
@@ -124,6 +129,24 @@ class SessionRun {
     const done = Promise.all(closing.map(({ table }) => table.close()))
     await this.#run(5_000)
     await done
+    for (const node of closing) node.checkReturned()
+  }
+
+  #classTraffic(): ClassTraffic {
+    const { scheduler, checks } = this
+    const { trafficMs } = this.#scenario
+    const from = this.#nodes.get('n1') as SessionNode
+    const random = this.#random.stream('classes')
+    const { scheduledWaitMaxMs } = this.#world.options
+    return new ClassTraffic({
+      scheduler,
+      checks,
+      from,
+      to: 'n2',
+      random,
+      trafficMs,
+      scheduledWaitMaxMs,
+    })
   }
 
   /** A swarm draws for each seed which faults it has. */
@@ -268,4 +291,10 @@ class SessionRun {
     const [one, other] = this.#random.shuffle([...this.#nodes.values()])
     return [one as SessionNode, other as SessionNode]
   }
+}
+
+function qualityFor({ faults, traffic }: SessionScenario): Partial<PathQuality> {
+  if (traffic === 'classes') return { delayMs: 5, bytesPerMs: 10_000, segmentBytesMax: 16_384 }
+  if (!faults.unkindPaths) return { segmentBytesMax: 16_384 }
+  return { ...unkindPath, delayMs: 10, jitterMs: 10, segmentBytesMax: 9_000 }
 }

@@ -52,6 +52,10 @@ export class SessionChecks {
   closedLanes = 0
   /** How often a session went on over a connection that was dialed to replace another. */
   replaced = 0
+  /** Messages whose time on the way was judged. */
+  probes = 0
+  /** Hears of every message that comes out as it should. */
+  heard: ((stream: string, number: number, bytes: number) => void) | null = null
   readonly #nowMs: () => number
   readonly #accounts = new Map<string, Account>()
 
@@ -80,6 +84,7 @@ export class SessionChecks {
     if (number === account.received + 1) {
       account.received = number
       if (number > account.sent) this.violated('nothing is invented', `${stream}: ${number}`)
+      this.heard?.(stream, number, sizeOf(number))
       return
     }
     const name =

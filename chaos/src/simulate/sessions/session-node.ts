@@ -35,6 +35,12 @@ export interface SessionWorld {
 const lanes = ['one', 'two', 'three']
 /** Lanes that close after less are closed when a run is looked at. */
 const settledMs = 10_000
+/** Lanes are interactive unless said here. */
+const classes: Readonly<Record<string, 'bulk' | 'scheduled'>> = { two: 'bulk', three: 'scheduled' }
+/** Those and one for probes. */
+const lanesMax = lanes.length + 1
+/** A limit may be passed by the message that was begun below it. */
+const messageBytesMax = 210_000
 /** Types of the layer above. */
 const laneType = 0x90
 const controlType = 0x91
@@ -114,22 +120,42 @@ export class SessionNode {
         checks.sent(stream)
         continue
       }
-      const name = this.#random.pick(lanes) ?? ''
-      let lane: OutgoingLane
-      try {
-        lane = this.#lane(session, name)
-      } catch {
-        // The connection has just died; another one comes.
-        return
-      }
-      const stream = this.#stream(session, name)
-      const number = checks.next(stream)
-      if (!lane.hasRoom(sizeOf(number))) continue
-      const at = lane.frame(laneType, 0, sizeOf(number))
-      writeMessage(lane.buffer, at, number)
-      checks.sent(stream)
+      this.#write(session, this.#random.pick(lanes) ?? '')
     }
     this.#checkMemory(session)
+  }
+
+  /** The next message of a lane; its number, or null when it has no room. */
+  #write(session: Session, name: string): number | null {
+    const { checks } = this.#world
+    let lane: OutgoingLane
+    try {
+      lane = this.#lane(session, name)
+    } catch {
+      // The connection has just died; another one comes.
+      return null
+    }
+    const stream = this.#stream(session, name)
+    const number = checks.next(stream)
+    if (!lane.hasRoom(sizeOf(number))) return null
+    const at = lane.frame(laneType, 0, sizeOf(number))
+    writeMessage(lane.buffer, at, number)
+    checks.sent(stream)
+    return number
+  }
+
+  /** Writes to these lanes until they have no room. */
+  fill(to: string, names: readonly string[]): void {
+    const session = this.table.get(parseNodeId(to))
+    if (session === null || session.closed) return this.connect(to)
+    for (const name of names) while (this.#write(session, name) !== null);
+    this.#checkMemory(session)
+  }
+
+  /** One small message; its number, or null when it has no room. */
+  probe(to: string): number | null {
+    const session = this.table.get(parseNodeId(to))
+    return session === null || session.closed ? null : this.#write(session, 'probe')
   }
 
   connect(to: string): void {
@@ -171,9 +197,18 @@ export class SessionNode {
     this.#world.mesh.isolate(this.#host)
   }
 
+  /** After the node has closed. */
+  checkReturned(): void {
+    const { buffered, granted } = this.table.budgets
+    if (buffered.bytes === 0 && granted.bytes === 0) return
+    const detail = `${this.name} counts ${buffered.bytes} bytes as kept and ${granted.bytes} as granted`
+    this.#world.checks.violated('budgets get back what they gave', detail)
+  }
+
   /** At the end of a run. */
   checkSettled(): void {
     const { checks, options } = this.#world
+    this.#checkBudgets(true)
     for (const [session, outgoing] of this.#outgoing) {
       for (const name of [...outgoing.keys(), 'control']) {
         checks.settled(this.#stream(session, name))
@@ -245,7 +280,7 @@ export class SessionNode {
     const outgoing = this.#outgoing.get(session) as Map<string, OutgoingLane>
     const present = outgoing.get(name)
     if (present !== undefined && !present.closed) return present
-    const lane = session.openLane('messages', 'app', name)
+    const lane = session.openLane('messages', 'app', name, classes[name] ?? 'interactive')
     outgoing.set(name, lane)
     // Now and then something is expected of the peer, as a confirmation is.
     let isIdle = true
@@ -282,16 +317,39 @@ export class SessionNode {
     return `${from}.${fromBoot.slice(0, 4)}>${to}.${toBoot.slice(0, 4)} ${session.id}/${name}`
   }
 
-  #checkMemory(session: Session): void {
+  /** What the node counts is what its sessions have, and below its limits. */
+  #checkBudgets(isSettled: boolean): void {
     const { options, checks } = this.#world
-    // A limit may be passed by the message that was begun below it.
-    const messageBytes = 210_000
+    const { buffered, granted } = this.table.budgets
+    let kept = 0
+    let keptMax = options.nodeBufferBytesMax
+    let grantedMax = options.nodeWindowBytes
+    for (const [session, outgoing] of this.#outgoing) {
+      kept += session.bufferedBytes
+      // Each lane keeps its minimum, and a message that was begun below the limit.
+      keptMax += outgoing.size * (65_536 + messageBytesMax) + session.control.bufferedBytes
+      grantedMax += this.#incomingOf(session).length * (131_072 + messageBytesMax)
+    }
+    if (isSettled && kept !== buffered.bytes) {
+      const detail = `${this.name} keeps ${kept} bytes and counts ${buffered.bytes}`
+      checks.violated('budgets get back what they gave', detail)
+    }
+    if (buffered.bytes > keptMax || granted.bytes > grantedMax) {
+      const detail = `${this.name} keeps ${buffered.bytes} bytes and has granted ${granted.bytes}`
+      checks.violated('memory is bounded', detail)
+    }
+  }
+
+  #checkMemory(session: Session): void {
+    this.#checkBudgets(false)
+    const { options, checks } = this.#world
     const kept = session.bufferedBytes - session.control.bufferedBytes
-    const keptMax = lanes.length * (options.laneBufferBytesMax + messageBytes)
+    const keptMax = lanesMax * (options.laneBufferBytesMax + messageBytesMax)
     if (kept > keptMax) {
       checks.violated('memory is bounded', `${this.name} keeps ${kept} bytes, over ${keptMax}`)
     }
-    const heldMax = lanes.length * (options.laneWindowBytes + 131_200 + messageBytes) + messageBytes
+    const heldMax =
+      lanesMax * (options.laneWindowBytes + 131_200 + messageBytesMax) + messageBytesMax
     const held = session.heldBytes
     if (held > heldMax) {
       checks.violated('memory is bounded', `${this.name} holds ${held} bytes, over ${heldMax}`)

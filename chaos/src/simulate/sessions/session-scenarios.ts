@@ -30,6 +30,8 @@ export interface SessionScenario {
   readonly pauseMaxMs: number
   readonly faults: SessionFaults
   readonly options: Partial<StreamsOptions>
+  /** Bursts on all lanes among all nodes, or lanes of all classes from the first node to the second. */
+  readonly traffic: 'bursts' | 'classes'
 }
 
 const none: SessionFaults = {
@@ -59,6 +61,7 @@ function scenario(
     pauseMaxMs: 60,
     faults: all,
     options: { ...small, ...options },
+    traffic: 'bursts',
   }
 }
 
@@ -103,6 +106,41 @@ const allScenarios: readonly SessionScenario[] = [
     ),
     trafficMs: 12_000,
     pauseMaxMs: 250,
+  },
+  {
+    ...scenario(
+      'classes',
+      'lanes of all classes at full rate on a slow path',
+      {},
+      {
+        laneBufferBytesMax: 1_048_576,
+        laneWindowBytes: 1_048_576,
+        scheduledWaitMaxMs: 300,
+        pathSpareBytes: 131_072,
+      },
+    ),
+    traffic: 'classes',
+    trafficMs: 4_000,
+  },
+  {
+    ...scenario(
+      'budgets',
+      'three nodes that may keep and grant a few times less than their lanes would',
+      {
+        pausesEveryMs: 300,
+        breaksEveryMs: 1_500,
+        replacesEveryMs: 1_000,
+        killsEveryMs: 4_000,
+      },
+      {
+        retentionMs: 3_000,
+        laneBufferBytesMax: 1_048_576,
+        laneWindowBytes: 1_048_576,
+        nodeBufferBytesMax: 1_048_576,
+        nodeWindowBytes: 1_048_576,
+      },
+    ),
+    nodes: 3,
   },
   {
     ...scenario(

@@ -13,8 +13,9 @@ import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
+import type { LaneClass } from '../ports.ts'
 import { encodeHeaders } from '../wire/message-frames.ts'
-import { checkBroadcast, checkNode, checkSend } from './call-checks.ts'
+import { checkBroadcast, checkLane, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
@@ -47,13 +48,17 @@ export interface RequestOptions {
   readonly idempotent?: boolean | undefined
 }
 
+export interface LaneOptions {
+  readonly class?: LaneClass | undefined
+}
+
 /** What an application needs of the node around it. */
 export interface ApplicationHost {
   readonly self: NodeId
   readonly options: MessagingOptions
   readonly codec: PayloadCodec
   /** How a lane of this application reaches its peers. */
-  laneHost(application: ApplicationId, lane: string): PeerLaneHost
+  laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost
   candidates(application: ApplicationId): readonly NodeId[]
   owner(application: ApplicationId, key: string): NodeId | undefined
   any(nodes: readonly NodeId[]): NodeId | undefined
@@ -66,16 +71,23 @@ export interface ApplicationHost {
 /** A named stream of an application: its own order and its own flow control. */
 export class Lane {
   readonly name: string
+  readonly class: LaneClass
   protected readonly applicationId: ApplicationId
   protected readonly host: ApplicationHost
   readonly #peers: BoundedMap<string, PeerLane>
   readonly #laneHost: PeerLaneHost
 
-  constructor(applicationId: ApplicationId, name: string, host: ApplicationHost, peersMax: number) {
+  constructor(
+    applicationId: ApplicationId,
+    name: string,
+    laneClass: LaneClass,
+    host: ApplicationHost,
+  ) {
     this.applicationId = applicationId
     this.name = name
+    this.class = laneClass
     this.host = host
-    this.#laneHost = host.laneHost(applicationId, name)
+    this.#laneHost = host.laneHost(applicationId, name, laneClass)
     this.#peers = new BoundedMap(peersMax)
   }
 
@@ -226,6 +238,9 @@ export class Lane {
 
 const peersMax = 4_096
 
+/** The lane of an application's own `send`. */
+const defaultLane = 'default'
+
 /** A module's endpoint: handlers on this node, and sending to the same application elsewhere. */
 export class Application extends Lane {
   readonly id: ApplicationId
@@ -234,7 +249,7 @@ export class Application extends Lane {
   readonly #lanes: BoundedMap<string, Lane>
 
   constructor(id: ApplicationId, handlers: Handlers, host: ApplicationHost) {
-    super(id, 'default', host, peersMax)
+    super(id, defaultLane, 'interactive', host)
     this.id = id
     this.counters = handlers.counters
     this.#handlers = handlers
@@ -293,12 +308,23 @@ export class Application extends Lane {
     return this.host.candidates(this.id)
   }
 
-  /** @throws `LIMIT_STREAMS` past `lanesMax`, `CONFIG_INVALID` for a name that is none. */
-  lane(name: string): Lane {
+  /**
+   * The lane of this name; its class, interactive unless told, holds from the first call on.
+   *
+   * @throws `LIMIT_STREAMS` past `lanesMax`, `CONFIG_INVALID` for a name that is none, a class that
+   *   is none, and another class than the lane has
+   */
+  lane(name: string, options?: LaneOptions): Lane {
+    checkLane(options)
+    const wanted = options?.class
     let lane = this.#lanes.get(name)
+    const known = name === defaultLane ? this : lane
+    if (known !== undefined && wanted !== undefined && wanted !== known.class) {
+      throw classDiffers(this.id, known, wanted)
+    }
     if (lane === undefined) {
       parseStreamName(name, 'lane')
-      lane = new Lane(this.id, name, this.host, peersMax)
+      lane = new Lane(this.id, name, wanted ?? 'interactive', this.host)
       if (!this.#lanes.set(name, lane)) {
         const message = `${this.id} has ${this.#lanes.max} lanes already (lanesMax)`
         throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', message)
@@ -335,6 +361,14 @@ function handledAlready(id: ApplicationId, call: 'onMessage' | 'onRequest'): Nod
   const message =
     `${call}(handler): application ${id} has a handler already on this node and is given one ` +
     'only: choose inside it by the payload, or use another application id'
+  return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
+}
+
+/** Messages of one lane keep their order, so that they cannot be of two classes. */
+function classDiffers(id: ApplicationId, lane: Lane, wanted: LaneClass): NodosumError {
+  const message =
+    `lane(name, options): lane '${lane.name}' of application ${id} is ${lane.class} from its first ` +
+    `use on and cannot be ${wanted}: say the class there, or use another name`
   return new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
 }
 

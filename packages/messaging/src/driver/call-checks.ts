@@ -10,13 +10,14 @@ import {
   described,
 } from '@nodosum/kernel/options'
 import { keyBytesMax } from '../wire/message-frames.ts'
-import type { BroadcastOptions, RequestOptions, SendOptions } from './application.ts'
+import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './application.ts'
 import { keyBytes } from './outbound-messages.ts'
 
 const calls = {
   send: 'send(to, payload, options)',
   request: 'request(to, payload, options)',
   broadcast: 'broadcast(payload, options)',
+  lane: 'lane(name, options)',
 } as const
 
 const sendKnown: CallOptions = new Map([
@@ -25,6 +26,7 @@ const sendKnown: CallOptions = new Map([
   ['signal', callSignal],
 ])
 const broadcastKnown: CallOptions = new Map([...sendKnown, ['includeSelf', callFlag]])
+const laneKnown: CallOptions = new Map([['class', callChoice('interactive', 'bulk', 'scheduled')]])
 const requestKnown: CallOptions = new Map([
   ['timeoutMs', callDuration(1)],
   ['signal', callSignal],
@@ -100,6 +102,12 @@ export function checkContractCall(
   checkCallOptions(call, options, known)
   const { to } = options as { to?: unknown }
   if (to !== undefined) checkTarget(call, to)
+}
+
+/** @throws `CONFIG_INVALID` for an option that is wrong */
+export function checkLane(options: LaneOptions | undefined): void {
+  if (options === undefined) return
+  checkCallOptions(calls.lane, options, laneKnown)
 }
 
 /** @throws `CONFIG_INVALID` for what is no single node id */

@@ -18,7 +18,14 @@ import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
 import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
 import type { MessagingOptions } from '../options.ts'
-import type { Directory, IncomingLane, OutgoingLane, Session, Sessions } from '../ports.ts'
+import type {
+  Directory,
+  IncomingLane,
+  LaneClass,
+  OutgoingLane,
+  Session,
+  Sessions,
+} from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
 import { Handlers } from './handlers.ts'
 import { InboundMessages, type Owns } from './inbound-messages.ts'
@@ -110,7 +117,7 @@ export class MessagingService {
       self: options.self.nodeId,
       options: options.options,
       codec: this.#codec,
-      laneHost: (application, lane) => this.#laneHost(application, lane),
+      laneHost: (application, lane, laneClass) => this.#laneHost(application, lane, laneClass),
       candidates: (application) => this.#directory.candidates(application),
       owner: (application, key) => this.#owner(application, key),
       any: (nodes) => this.#random.pick(nodes),
@@ -268,11 +275,13 @@ export class MessagingService {
   readonly #owns: Owns = (application, key) =>
     this.#owner(application as ApplicationId, key) === this.#self.nodeId
 
-  #laneHost(application: ApplicationId, lane: string): PeerLaneHost {
+  #laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
-      open: (peer) =>
-        this.#closing !== null ? null : (this.#link(peer)?.messages(application, lane) ?? null),
+      open: (peer) => {
+        const link = this.#closing === null ? this.#link(peer) : null
+        return link?.messages(application, lane, laneClass) ?? null
+      },
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
       refused: () => {

@@ -4,7 +4,7 @@ import {
   NodosumError as Problem,
   type Scheduler,
 } from '@nodosum/kernel'
-import type { IncomingLane, OutgoingLane, Session } from '../ports.ts'
+import type { IncomingLane, LaneClass, OutgoingLane, Session } from '../ports.ts'
 import { decodeFailure, messageFrame } from '../wire/message-frames.ts'
 import { ControlWriter } from './control-writer.ts'
 import type { InboundMessages } from './inbound-messages.ts'
@@ -81,7 +81,7 @@ export class PeerLink {
   }
 
   /** @throws `LIMIT_STREAMS`, or what ended the session. */
-  messages(application: string, name: string): OutboundMessages {
+  messages(application: string, name: string, laneClass: LaneClass): OutboundMessages {
     let lanes = this.#messages.get(application)
     if (lanes === undefined) {
       lanes = new Map()
@@ -89,7 +89,7 @@ export class PeerLink {
     }
     let lane = lanes.get(name)
     if (lane === undefined) {
-      const out = this.session.openLane('messages', application, name)
+      const out = this.session.openLane('messages', application, name, laneClass)
       const made = this.#parts.messages(this, application, out)
       lane = made
       lanes.set(name, made)
@@ -105,7 +105,7 @@ export class PeerLink {
   requests(application: string): OutboundRequests {
     let lane = this.#requests.get(application)
     if (lane === undefined) {
-      const out = this.session.openLane('requests', application, 'requests')
+      const out = this.session.openLane('requests', application, 'requests', 'interactive')
       const made = this.#parts.requests(this, application, out)
       lane = made
       this.#requests.set(application, made)
@@ -123,7 +123,7 @@ export class PeerLink {
         session: this.session,
         application,
         openLane: () => {
-          const out = this.session.openLane('streams', application, 'streams')
+          const out = this.session.openLane('streams', application, 'streams', 'interactive')
           // Never idle: its streams are known by the lane's sequences, which begin anew on another.
           this.#own(out, made, () => false)
           return out

@@ -105,6 +105,16 @@ describe('a wrong option of a call is refused at once, with what was meant:', ()
       `${send} has no option 'timeout'`,
     ],
     [
+      'a class that is none',
+      ({ orders }) => orders.lane('x', any({ class: 'buk' })),
+      "lane(name, options) class takes 'interactive', 'bulk' or 'scheduled', not \"buk\"",
+    ],
+    [
+      'an option that no lane has',
+      ({ orders }) => orders.lane('x', any({ klass: 'bulk' })),
+      "lane(name, options) has no option 'klass'; did you mean 'class'",
+    ],
+    [
       'broadcast confrm',
       ({ orders }) => orders.broadcast(1, any({ confrm: 'handled' })),
       `${broadcast} has no option 'confrm'; did you mean 'confirm'`,

@@ -148,7 +148,7 @@ describe('payloads that do not decode', () => {
     b.orders.onMessage(() => undefined)
     await a.orders.send('b', 0, { confirm: 'received' })
     const session = cluster.end(a, b)
-    const lane = session.openLane('messages', 'orders', 'hostile')
+    const lane = session.openLane('messages', 'orders', 'hostile', 'interactive')
     for (let number = 0; number < 16; number++) {
       const at = lane.frame(0x90, 0, 2)
       lane.buffer.set([0x01, 0xff], at)

@@ -245,7 +245,7 @@ describe('a peer that does not follow the protocol', () => {
     b.orders.onRequest(() => 1)
     await a.orders.request('b', 1)
     const session = cluster.end(a, b)
-    session.openLane('requests', 'orders', 'x').frame(type, 0, 0)
+    session.openLane('requests', 'orders', 'x', 'interactive').frame(type, 0, 0)
     await until(() => session.closed)
   })
 

@@ -235,6 +235,41 @@ describe('a message is refused before it is accepted', () => {
   })
 })
 
+describe('the class of a lane', () => {
+  it('reaches the session that opens it, and is interactive unless told', async () => {
+    const { cluster, a, b } = twoNodes()
+    b.orders.onMessage(() => undefined)
+    await a.orders.send('b', 1, { confirm: 'received' })
+    await a.orders.lane('audit').send('b', 1, { confirm: 'received' })
+    await a.orders.lane('copies', { class: 'bulk' }).send('b', 1, { confirm: 'received' })
+    await a.orders.lane('nightly', { class: 'scheduled' }).send('b', 1, { confirm: 'received' })
+    expect(cluster.end(a, b).opened).toEqual([
+      'default interactive',
+      'audit interactive',
+      'copies bulk',
+      'nightly scheduled',
+    ])
+  })
+
+  it('holds from the first use on', () => {
+    const { a } = twoNodes()
+    const copies = a.orders.lane('copies', { class: 'bulk' })
+    expect(a.orders.lane('copies')).toBe(copies)
+    expect(a.orders.lane('copies', { class: 'bulk' })).toBe(copies)
+    a.orders.lane('audit')
+    const clashes = [
+      () => a.orders.lane('copies', { class: 'interactive' }),
+      () => a.orders.lane('audit', { class: 'bulk' }),
+      // What application.send uses.
+      () => a.orders.lane('default', { class: 'bulk' }),
+    ]
+    for (const clash of clashes) {
+      expect(clash).toThrow(expect.objectContaining({ code: 'ERR_NODOSUM_CONFIG_INVALID' }))
+    }
+    expect(clashes[0]).toThrow(/lane 'copies' of application orders is bulk from its first use/)
+  })
+})
+
 describe('limits of registration', () => {
   it('applications and lanes are refused past them', () => {
     const { a } = twoNodes({ applicationsMax: 2, lanesMax: 1 })

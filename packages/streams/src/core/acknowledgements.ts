@@ -1,5 +1,5 @@
 import { connectionFrame, frameType } from '../wire/frame.ts'
-import { encodeProgress } from '../wire/progress.ts'
+import { encodeAcknowledgement, encodeProgress } from '../wire/progress.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import type { SessionRules } from './rules.ts'
 import type { SessionLimits } from './session-shapes.ts'
@@ -14,6 +14,10 @@ export class Acknowledgements {
   /** When one is due at the latest; null while nothing is to be acknowledged. */
   atMs: number | null = null
   #streams: ReceiveStream[] = []
+  /** Bytes of lanes that have come over the connection there is now, and how many of them it was told. */
+  #arrivedBytes = 0
+  #toldBytes = 0
+  #nowMs = Number.NEGATIVE_INFINITY
   readonly #rules: SessionRules
   readonly #atOnceBytes: number
   readonly #withinMs: number
@@ -45,8 +49,18 @@ export class Acknowledgements {
     return this.atMs === null
   }
 
+  /** So many bytes have come over this connection. Whether one became due. */
+  arrived(bytes: number): boolean {
+    this.#arrivedBytes = bytes
+    const fresh = bytes - this.#toldBytes
+    if (this.isDue || !this.#rules.acknowledgesAtOnce(fresh, this.#atOnceBytes)) return false
+    this.isDue = true
+    return true
+  }
+
   /** The end of a turn. */
   turn(nowMs: number): void {
+    this.#nowMs = nowMs
     if (this.isEmpty || this.isDue) return
     this.atMs ??= this.#rules.acknowledgeBy(nowMs, this.#withinMs)
   }
@@ -62,21 +76,24 @@ export class Acknowledgements {
   /** ACK for everything that was handed on. */
   frame(): Uint8Array {
     const entries = this.#streams.map((stream) => {
-      stream.acknowledged()
+      stream.acknowledged(this.#nowMs)
       return { stream: stream.stream, next: stream.expected, creditLimit: stream.grantedBytes }
     })
     this.#forget()
-    return connectionFrame(frameType.ack, encodeProgress(entries))
+    this.#toldBytes = this.#arrivedBytes
+    return connectionFrame(frameType.ack, encodeAcknowledgement(this.#arrivedBytes, entries))
   }
 
   /** RESUME, which acknowledges all of these streams. */
   resumption(streams: readonly ReceiveStream[]): Uint8Array {
     const entries = streams.map((stream) => {
-      stream.acknowledged()
+      stream.acknowledged(this.#nowMs)
       const next = this.#rules.resumeAt(stream.expected)
       return { stream: stream.stream, next, creditLimit: stream.grantedBytes }
     })
     this.#forget()
+    this.#arrivedBytes = 0
+    this.#toldBytes = 0
     return connectionFrame(frameType.resume, encodeProgress(entries))
   }
 

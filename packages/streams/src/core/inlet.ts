@@ -11,6 +11,8 @@ export interface Attached {
   isFenced: boolean
   /** The peer has said what it has. */
   peerHasResumed: boolean
+  /** Bytes of lanes that have come over it. */
+  arrivedBytes: number
 }
 
 /** What an inlet needs of the session around it. */
@@ -24,6 +26,8 @@ export interface InletHost {
   /** A frame about the connection itself. */
   connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void
   handedOn(stream: ReceiveStream): void
+  /** Bytes of lanes have come, whether they were handed on or not. */
+  arrived(attached: Attached): void
   /** The peer does not follow the protocol. */
   broken(what: string): void
 }
@@ -33,6 +37,7 @@ export class Inlet implements FrameSink {
   decoder: FrameDecoder
   #stream: ReceiveStream | null
   #isRefused = false
+  readonly #isControl: boolean
   readonly #attached: Attached
   readonly #host: InletHost
 
@@ -41,6 +46,7 @@ export class Inlet implements FrameSink {
     this.#host = host
     this.#attached = attached
     this.#stream = stream
+    this.#isControl = stream !== null
     this.decoder = new FrameDecoder({ frameBytesMax, sink: this })
   }
 
@@ -56,9 +62,13 @@ export class Inlet implements FrameSink {
 
   /** Takes what arrived. Bytes of a connection that is fenced vanish. */
   push(chunk: Uint8Array): void {
-    if (this.#attached.isFenced) return
+    const attached = this.#attached
+    if (attached.isFenced) return
     this.decoder.push(chunk)
     this.settle()
+    if (this.#isControl) return
+    attached.arrivedBytes += chunk.length
+    this.#host.arrived(attached)
   }
 
   /** After bytes were pushed into the decoder. */

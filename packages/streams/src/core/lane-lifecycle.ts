@@ -147,6 +147,7 @@ export class LaneLifecycle {
       const message = `nobody takes the lane ${lane.name} of ${lane.application}`
       refusal = lane.refusal ?? { code: 'ERR_NODOSUM_NO_HANDLER', message }
     }
+    lane.release()
     return this.#refuse(stream, null, refusal) ? null : deaf
   }
 
@@ -224,6 +225,7 @@ export class LaneLifecycle {
     if (this.#refused.has(lane.stream)) return true
     const what = `nobody takes the lane ${lane.name} of ${lane.application} any more`
     this.#incoming.delete(lane.stream)
+    lane.release()
     return this.#refuse(
       lane.stream,
       lane,
@@ -339,8 +341,8 @@ export class LaneLifecycle {
   }
 
   #begin(lane: SendStream | ReceiveStream, open: Open): void {
-    const { stream, kind, application, name } = open
-    const words = { stream, kind, application, name }
+    const { stream, kind, application, name, laneClass } = open
+    const words = { stream, kind, application, name, laneClass }
     const record = { lane, open: words, times: null, isOver: false, refusal: null }
     this.#records.set(lane, record)
     this.#changed.push(record)

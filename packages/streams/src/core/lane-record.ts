@@ -1,5 +1,5 @@
 import type { LaneRefusal } from '../wire/lane-end.ts'
-import type { LaneKind, Open } from '../wire/open.ts'
+import type { LaneClass, LaneKind, Open } from '../wire/open.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { SendStream } from './send-stream.ts'
 import type { StreamSight, StreamState, StreamTimes } from './stream-state.ts'
@@ -23,6 +23,8 @@ export interface LaneSnapshot {
   readonly kind: LaneKind
   readonly application: string
   readonly name: string
+  /** How its sender ranks it. */
+  readonly laneClass: LaneClass
   readonly state: StreamState
   readonly inStateForMs: number
   readonly openForMs: number

@@ -2,7 +2,8 @@ import { ByteReader } from '@nodosum/kernel'
 import { frameFlag, isSessionFrame, mustUnderstand } from '../wire/frame.ts'
 import type { FrameDecoder } from '../wire/frame-decoder.ts'
 import type { LaneRefusal } from '../wire/lane-end.ts'
-import type { LaneKind, Open } from '../wire/open.ts'
+import type { LaneClass, LaneKind, Open } from '../wire/open.ts'
+import type { ReceiveWindow } from './receive-window.ts'
 import type { SessionRules } from './rules.ts'
 
 /** Takes the messages of one incoming lane; `bytes` from `start` to `end` stays valid. */
@@ -33,6 +34,8 @@ export class ReceiveStream {
   readonly kind: LaneKind
   readonly application: string
   readonly name: string
+  /** How its sender ranks it. */
+  readonly laneClass: LaneClass
   /** Who takes its messages. Set to null when nobody does any more: the lane is then refused. */
   receiver: LaneReceiver | null = null
   /** Why a lane is refused whose receiver stays null. */
@@ -54,14 +57,15 @@ export class ReceiveStream {
   #isPaused = false
   #assembled: Uint8Array | null = null
   #assembledBytes = 0
-  readonly #windowBytes: number
+  /** Null for the control stream, which has no limit. */
+  readonly #window: ReceiveWindow | null
   readonly #messageBytesMax: number
   readonly #rules: SessionRules
   readonly #host: ReceiveHost
 
   constructor(options: {
     open: Open
-    windowBytes: number
+    window: ReceiveWindow | null
     messageBytesMax: number
     rules: SessionRules
     host: ReceiveHost
@@ -71,8 +75,9 @@ export class ReceiveStream {
     this.kind = open.kind
     this.application = open.application
     this.name = open.name
-    this.#windowBytes = options.windowBytes
-    this.grantedBytes = options.windowBytes
+    this.laneClass = open.laneClass
+    this.#window = options.window
+    this.grantedBytes = this.#windowBytes
     this.#messageBytesMax = options.messageBytesMax
     this.#rules = options.rules
     this.#host = options.host
@@ -105,6 +110,10 @@ export class ReceiveStream {
   /** Where the sender has to stop until it hears more. */
   get creditLimit(): number {
     return this.#rules.creditLimit(this.handedOnBytes, this.#windowBytes)
+  }
+
+  get #windowBytes(): number {
+    return this.#window?.bytes ?? 0
   }
 
   /** Stops messages at once and, once the credit is used up, the sender. */
@@ -148,6 +157,7 @@ export class ReceiveStream {
 
   /** Takes nothing more: its sender has closed it, so that whatever comes is a mistake. */
   close(): void {
+    this.release()
     this.#expected = 0
     this.#isPaused = false
     this.decoder?.resume()
@@ -155,11 +165,23 @@ export class ReceiveStream {
   }
 
   /** What was handed on is acknowledged. */
-  acknowledged(): void {
+  acknowledged(nowMs: number): void {
+    this.#window?.used(this.unacknowledgedBytes, nowMs)
     this.unacknowledgedBytes = 0
     this.isAsked = false
     this.isListed = false
-    this.grantedBytes = this.creditLimit
+    this.grantedBytes = Math.max(this.grantedBytes, this.creditLimit)
+  }
+
+  /** The session is over. */
+  end(): void {
+    this.release()
+    this.receiver?.closed()
+  }
+
+  /** Nobody takes its messages: what it was granted is given back. */
+  release(): void {
+    this.#window?.close()
   }
 
   #handOn(type: number, bytes: Uint8Array, start: number, end: number): string | null {
@@ -189,6 +211,7 @@ export class ReceiveStream {
       }
       at = reader.offset
       this.#assembled = new Uint8Array(length)
+      this.#window?.assembles(length)
     }
     const message = this.#assembled
     const part = end - at
@@ -202,6 +225,7 @@ export class ReceiveStream {
     if (!isLast) return null
     this.#assembled = null
     this.#assembledBytes = 0
+    this.#window?.assembles(0)
     return this.#handOn(type, message, 0, message.length)
   }
 

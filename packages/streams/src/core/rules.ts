@@ -22,6 +22,16 @@ export interface SessionRules {
   mayStart(offset: number, limit: number): boolean
   /** Whether a sender may keep so many bytes more. */
   fits(keptBytes: number, needBytes: number, bytesMax: number): boolean
+  /** What goes back to a budget when so many bytes are needed no more. */
+  givesBack(bytes: number, why: 'acknowledged' | 'resumed' | 'over'): number
+  /** Whether lanes that wait for others may fill the path further. */
+  pathHasRoom(flightBytes: number, fillBytes: number): boolean
+  /** What bulk lanes earn while interactive ones send. */
+  shareOfBulk(interactiveBytes: number, weight: number): number
+  /** Whether bulk lanes have earned enough to send although the path is full. */
+  isPaidOut(earnedBytes: number, payoutBytes: number): boolean
+  /** When a scheduled lane has waited for long enough, null for never. */
+  overdueAt(sinceMs: number, mostMs: number): number | null
   /** Whether so many unacknowledged bytes wait for no timer. */
   acknowledgesAtOnce(bytes: number, atOnceBytes: number): boolean
   /** When an acknowledgement leaves at the latest, null for never. */
@@ -78,6 +88,16 @@ export const sessionRules: SessionRules = {
   mayStart: (offset, limit) => offset < limit,
 
   fits: (keptBytes, needBytes, bytesMax) => keptBytes + needBytes <= bytesMax,
+
+  givesBack: (bytes) => bytes,
+
+  pathHasRoom: (flightBytes, fillBytes) => flightBytes < fillBytes,
+
+  shareOfBulk: (interactiveBytes, weight) => interactiveBytes / weight,
+
+  isPaidOut: (earnedBytes, payoutBytes) => earnedBytes >= payoutBytes,
+
+  overdueAt: (sinceMs, mostMs) => sinceMs + mostMs,
 
   acknowledgesAtOnce: (bytes, atOnceBytes) => bytes >= atOnceBytes,
 

@@ -8,12 +8,20 @@ import {
   writeFrameHeader,
 } from '../wire/frame.ts'
 import type { LaneRefusal } from '../wire/lane-end.ts'
+import type { LaneClass } from '../wire/open.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { type Piece, RetainedPieces } from './retained-pieces.ts'
 import type { SessionRules } from './rules.ts'
 import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
 
 /** A rest of a slab that is smaller than this is not used. */
 const slabRestBytesMin = 4_096
+
+/** Taken from the budgets before it is needed, so that few messages have to ask. */
+const aheadBytes = 32_768
+
+/** What every stream may keep however much all of them keep together. */
+export const streamBytesMin = 65_536
 
 const nothing = new Uint8Array(0)
 
@@ -52,6 +60,8 @@ export class SendStream {
   readonly stream: number
   /** What it is called in messages. */
   readonly label: string
+  /** Null for the control stream. */
+  readonly laneClass: LaneClass | null
   /** Called when there is room again after `hasRoom` said no. */
   onRoom: (() => void) | null = null
   /** Who sends on it. A lane that has none and is quiet is taken for a leak and closed. */
@@ -80,12 +90,17 @@ export class SendStream {
   readonly #pool: SlabPool
   readonly #rules: SessionRules
   readonly #bufferBytesMax: number
+  readonly #budget: ByteBudget
+  /** Of the budgets, what this stream has taken: what it keeps, and some more for what comes. */
+  #takenBytes = 0
   readonly #wake: (stream: SendStream) => void
 
   constructor(options: {
     stream: number
     label: string
+    laneClass: LaneClass | null
     bufferBytesMax: number
+    budget: ByteBudget
     creditLimit: number
     pool: SlabPool
     rules: SessionRules
@@ -94,7 +109,9 @@ export class SendStream {
   }) {
     this.stream = options.stream
     this.label = options.label
+    this.laneClass = options.laneClass
     this.#bufferBytesMax = options.bufferBytesMax
+    this.#budget = options.budget
     this.#limit = options.creditLimit
     this.#pool = options.pool
     this.#rules = options.rules
@@ -150,10 +167,9 @@ export class SendStream {
 
   /** Whether a message of this size fits below the buffer limit. */
   hasRoom(bodyLength: number): boolean {
-    const need = bodyLength + frameHeaderBytesMax
-    if (this.#rules.fits(this.bufferedBytes, need, this.#bufferBytesMax)) return true
-    // An empty buffer takes whatever a message may be.
-    if (this.bufferedBytes === 0) return true
+    const whole = this.bufferedBytes + bodyLength + frameHeaderBytesMax
+    // Most often that is known from before.
+    if (whole <= this.#takenBytes || this.#takes(whole)) return true
     this.#isStarved = true
     this.refusedMessages += 1
     if (this.#lastFrameAt >= this.#start) {
@@ -198,6 +214,7 @@ export class SendStream {
   /** False when the peer acknowledges what it cannot have. */
   acknowledged(sequence: number, creditLimit: number): boolean {
     if (!this.#pieces.acknowledge(sequence)) return false
+    this.#giveBack('acknowledged')
     this.#moved(creditLimit)
     return true
   }
@@ -207,6 +224,7 @@ export class SendStream {
     this.#cut()
     if (nextSequence > this.#sequence + 1 || !this.#pieces.rewind(nextSequence)) return false
     this.isBlocked = false
+    this.#giveBack('resumed')
     this.#moved(creditLimit)
     return true
   }
@@ -221,6 +239,7 @@ export class SendStream {
     this.#buffer = nothing
     this.#start = 0
     this.#at = 0
+    this.#giveBack('over')
     this.onRoom = null
     return this.#rules.reportsUnknown(from, this.#sequence) ? { from, to: this.#sequence } : null
   }
@@ -235,6 +254,33 @@ export class SendStream {
     return this.#at - this.#start + this.#largeBytes
   }
 
+  /** Whether it may keep so much altogether; takes it from the budgets, a good piece at once. */
+  #takes(whole: number): boolean {
+    const kept = this.bufferedBytes
+    // An empty buffer takes whatever a message may be.
+    if (kept > 0) {
+      if (!this.#rules.fits(kept, whole - kept, this.#bufferBytesMax)) return false
+      // The control stream has a limit of its own, which answers otherwise.
+      const isFree = this.laneClass === null || whole <= streamBytesMin
+      if (!isFree && !this.#budget.admits(whole - this.#takenBytes)) return false
+    }
+    const ahead = Math.min(whole + aheadBytes, this.#bufferBytesMax)
+    const isRoomy = ahead > whole && this.#budget.hasRoom(ahead - this.#takenBytes)
+    this.#take(isRoomy ? ahead : whole)
+    return true
+  }
+
+  #take(whole: number): void {
+    this.#budget.take(whole - this.#takenBytes)
+    this.#takenBytes = whole
+  }
+
+  #giveBack(why: 'acknowledged' | 'resumed' | 'over'): void {
+    const bytes = this.#takenBytes - this.bufferedBytes
+    this.#takenBytes -= bytes
+    this.#budget.take(-this.#rules.givesBack(bytes, why))
+  }
+
   #moved(creditLimit: number): void {
     if (creditLimit > this.#limit) this.#limit = creditLimit
     if (!this.isListed && this.waitingBytes > 0) this.#wake(this)
@@ -246,6 +292,8 @@ export class SendStream {
   /** What was written since the last cut becomes a piece. */
   #cut(): void {
     if (this.#large !== null) this.#cutLarge()
+    // The headers of a large message are known only now.
+    if (this.bufferedBytes > this.#takenBytes) this.#take(this.bufferedBytes)
     if (this.#at === this.#start) return
     this.#pieces.add({
       bytes: this.#buffer.subarray(this.#start, this.#at),

@@ -1,16 +1,19 @@
 import { BoundedMap } from '@nodosum/kernel'
 import { connectionFrame, frameType } from '../wire/frame.ts'
 import { decodeGoodbye, encodeGoodbye } from '../wire/hello.ts'
-import { encodeOpen, type LaneKind, type Open } from '../wire/open.ts'
-import { readProgress } from '../wire/progress.ts'
+import { encodeOpen, type LaneClass, type LaneKind, type Open } from '../wire/open.ts'
+import { readAcknowledgement, readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { type Attached, Inlet, type InletHost } from './inlet.ts'
 import { LaneLifecycle } from './lane-lifecycle.ts'
 import { ReceiveStream } from './receive-stream.ts'
+import { ReceiveWindow } from './receive-window.ts'
 import type { SessionRules } from './rules.ts'
+import { SendSchedule } from './send-schedule.ts'
 import { SendStream } from './send-stream.ts'
 import type {
   CoreSink,
+  SessionBudgets,
   SessionEffect,
   SessionEnding,
   SessionLimits,
@@ -41,14 +44,15 @@ export class SessionCore implements InletHost {
   readonly #limits: SessionLimits
   readonly #rules: SessionRules
   readonly #pool: SlabPool
+  readonly #budgets: SessionBudgets
   readonly #peerWindowBytes: number
   readonly #onDirty: () => void
   readonly #controlIn: ReceiveStream
   readonly #acknowledgements: Acknowledgements
+  readonly #schedule: SendSchedule
   readonly #outgoing: BoundedMap<number, SendStream>
   readonly #incoming: BoundedMap<number, ReceiveStream>
   #isDirty = false
-  #sending: SendStream[] = []
   #urgent: Uint8Array[] = []
   #isSettled = false
   #detachedMs: number | null
@@ -58,18 +62,22 @@ export class SessionCore implements InletHost {
     this.#limits = options.limits
     this.#rules = options.rules
     this.#pool = options.pool
+    this.#budgets = options.budgets
     this.#peerWindowBytes = options.peerWindowBytes
     this.#onDirty = options.onDirty
     this.#detachedMs = options.nowMs
     const { limits, pool, rules } = options
     this.#acknowledgements = new Acknowledgements(rules, limits)
+    this.#schedule = new SendSchedule(limits, rules)
     // A lane that is closed and one that took its place may be there at once.
     this.#outgoing = new BoundedMap(2 * limits.lanesPerSessionMax)
     this.#incoming = new BoundedMap(2 * limits.lanesPerSessionMax)
     this.control = new SendStream({
       stream: 0,
       label: 'control',
+      laneClass: null,
       bufferBytesMax: limits.controlBufferBytesMax,
+      budget: options.budgets.buffered,
       creditLimit: Number.MAX_SAFE_INTEGER,
       pool,
       rules,
@@ -78,8 +86,8 @@ export class SessionCore implements InletHost {
     const lanes = { outgoing: this.#outgoing, incoming: this.#incoming }
     this.lifecycle = new LaneLifecycle({ ...lanes, control: this.control, limits, rules })
     this.#controlIn = new ReceiveStream({
-      open: { stream: 0, kind: 'messages', application: '', name: '' },
-      windowBytes: 0,
+      open: { stream: 0, kind: 'messages', application: '', name: '', laneClass: 'interactive' },
+      window: null,
       messageBytesMax: limits.messageBytesMax,
       rules,
       host: this,
@@ -133,19 +141,26 @@ export class SessionCore implements InletHost {
 
   // Streams
 
-  openLane(kind: LaneKind, application: string, name: string): SendStream {
+  openLane(
+    kind: LaneKind,
+    application: string,
+    name: string,
+    laneClass: LaneClass = 'interactive',
+  ): SendStream {
     const stream = this.lifecycle.nextNumber()
     const lane = new SendStream({
       stream,
       label: `${application}/${name}`,
+      laneClass,
       bufferBytesMax: this.#limits.laneBufferBytesMax,
+      budget: this.#budgets.buffered,
       creditLimit: this.#peerWindowBytes,
       pool: this.#pool,
       rules: this.#rules,
       wake: this.#wake,
     })
     this.#outgoing.set(stream, lane)
-    const open = { stream, kind, application, name }
+    const open = { stream, kind, application, name, laneClass }
     this.lifecycle.opening(lane, open)
     const body = encodeOpen(open)
     const at = lane.frame(frameType.open, 0, body.length)
@@ -171,7 +186,8 @@ export class SessionCore implements InletHost {
   /** Goes on over this connection; what still arrives on older ones is refused. */
   attach(number: number): Attached {
     this.#fence()
-    const attached: Attached = { number, isFenced: false, peerHasResumed: false }
+    const attached = { number, isFenced: false, peerHasResumed: false, arrivedBytes: 0 }
+    this.#schedule.restart()
     this.attached = attached
     this.#detachedMs = null
     const lanes = [...this.#incoming.values(), ...this.lifecycle.refusedLanes()]
@@ -210,6 +226,7 @@ export class SessionCore implements InletHost {
     this.#isDirty = false
     this.#acknowledgements.turn(nowMs)
     this.lifecycle.turn(nowMs)
+    this.#schedule.turn(nowMs)
   }
 
   /** The next thing to do, null for nothing. */
@@ -226,23 +243,15 @@ export class SessionCore implements InletHost {
       return { kind: 'write', stream: 0, bytes: this.#acknowledgements.frame(), tail: null }
     }
     if (!this.#rules.maySend(attached.peerHasResumed)) return null
-    for (;;) {
-      const stream = this.#sending[0]
-      if (stream === undefined) return null
-      const piece = stream.next()
-      if (piece !== null) {
-        // In turn, so that none holds up the others.
-        if (this.#sending.length > 1) this.#sending.push(this.#sending.shift() as SendStream)
-        return { kind: 'write', stream: stream.stream, bytes: piece.bytes, tail: piece.tail }
-      }
-      stream.isListed = false
-      this.#sending.shift()
-    }
+    const next = this.#schedule.next()
+    if (next === null) return null
+    const { bytes, tail } = next.piece
+    return { kind: 'write', stream: next.stream.stream, bytes, tail }
   }
 
   nextDeadlineMs(): number | null {
     const detachedMs = this.#detachedMs
-    if (detachedMs === null) return this.#acknowledgements.atMs
+    if (detachedMs === null) return this.#schedule.deadlineMs(this.#acknowledgements.atMs)
     return this.#rules.endsAt(detachedMs, this.#failedMs, this.#limits.retention)
   }
 
@@ -277,11 +286,11 @@ export class SessionCore implements InletHost {
       const range = stream.close()
       if (range !== null) unknown.push({ stream: stream.stream, ...range })
     }
-    for (const stream of this.#incoming.values()) stream.receiver?.closed()
+    for (const stream of this.#incoming.values()) stream.end()
     this.lifecycle.end()
     this.#outgoing.clear()
     this.#incoming.clear()
-    this.#sending = []
+    this.#schedule.clear()
     return unknown
   }
 
@@ -304,9 +313,11 @@ export class SessionCore implements InletHost {
   }
 
   opened(open: Open): ReceiveStream | null {
+    if (this.#incoming.isFull) return null
+    const window = new ReceiveWindow(this.#limits, this.#budgets.granted, this.#rules)
     const stream = new ReceiveStream({
       open,
-      windowBytes: this.#limits.laneWindowBytes,
+      window,
       messageBytesMax: this.#limits.messageBytesMax,
       rules: this.#rules,
       host: this,
@@ -318,7 +329,11 @@ export class SessionCore implements InletHost {
 
   connectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type === frameType.ack) {
-      if (!readProgress(bytes, start, end, this.#acknowledged)) this.broken('ACK does not fit')
+      const { flight, isHolding } = this.#schedule
+      const arrived = (count: number): boolean => flight.arrived(count)
+      if (!readAcknowledgement(bytes, start, end, arrived, this.#acknowledged)) {
+        this.broken('ACK does not fit')
+      } else if (isHolding) this.#dirty()
     } else if (type === frameType.resume) this.#resumed(bytes, start, end)
     else if (type === frameType.renew) this.sink.renewal()
     else if (type === frameType.goodbye) {
@@ -330,6 +345,10 @@ export class SessionCore implements InletHost {
 
   handedOn(stream: ReceiveStream): void {
     if (this.#acknowledgements.handedOn(stream)) this.#dirty()
+  }
+
+  arrived({ arrivedBytes }: Attached): void {
+    if (this.#acknowledgements.arrived(arrivedBytes)) this.#dirty()
   }
 
   broken(what: string): void {
@@ -378,8 +397,7 @@ export class SessionCore implements InletHost {
   }
 
   readonly #wake = (stream: SendStream): void => {
-    stream.isListed = true
-    this.#sending.push(stream)
+    this.#schedule.add(stream)
     this.#dirty()
   }
 

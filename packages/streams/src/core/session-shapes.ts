@@ -1,5 +1,6 @@
 /** What goes in and out of a session's core besides bytes. */
 import type { Goodbye } from '../wire/hello.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import type { RetentionTimes, SessionRules } from './rules.ts'
 import type { SlabPool } from './slab-pool.ts'
@@ -18,7 +19,11 @@ export interface CoreSink {
 export interface SessionLimits {
   readonly messageBytesMax: number
   readonly laneBufferBytesMax: number
+  /** What the peer may send on a lane at first, and at most. */
+  readonly laneWindowBytesMin: number
   readonly laneWindowBytes: number
+  readonly scheduledWaitMaxMs: number
+  readonly pathSpareBytes: number
   readonly controlBufferBytesMax: number
   readonly lanesPerSessionMax: number
   readonly lanesPerApplicationMax: number
@@ -29,12 +34,21 @@ export interface SessionLimits {
   readonly retention: RetentionTimes
 }
 
+/** What the lanes of a session keep and may be sent; parts of the node's. */
+export interface SessionBudgets {
+  /** Bytes that were accepted and are not acknowledged. */
+  readonly buffered: ByteBudget
+  /** Bytes that peers may send, or have sent, before they are handed on. */
+  readonly granted: ByteBudget
+}
+
 /** What the core of a session is made of. */
 export interface SessionParts {
   readonly nowMs: number
   readonly limits: SessionLimits
   readonly rules: SessionRules
   readonly pool: SlabPool
+  readonly budgets: SessionBudgets
   /** What the peer lets this end send on a lane at first. */
   readonly peerWindowBytes: number
   /** Asks for a turn. */

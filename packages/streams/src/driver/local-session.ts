@@ -1,4 +1,5 @@
 import type { NodeId, Scheduler } from '@nodosum/kernel'
+import { firstWindowBytes } from '../options.ts'
 import type { ByteStream, Connection, ConnectionCloseReason } from '../ports.ts'
 import type { Established, Self } from './handshake.ts'
 import { Session, type SessionParts } from './session.ts'
@@ -22,7 +23,7 @@ export function localSession(
   const open = (side: 0 | 1): [Session, Established] => {
     const established: Established = {
       connection: connections[side],
-      peer: { ...self, windowBytes: options.laneWindowBytes },
+      peer: { ...self, windowBytes: firstWindowBytes(options) },
       dialer: self.nodeId,
       attachment: 1,
       session: id,

@@ -8,7 +8,7 @@ import {
 } from '@nodosum/kernel'
 import { type SessionRules, sessionRules } from '../core/rules.ts'
 import { SlabPool } from '../core/slab-pool.ts'
-import type { StreamsOptions } from '../options.ts'
+import { firstWindowBytes, type StreamsOptions } from '../options.ts'
 import type { Connection, Dial, Refuses } from '../ports.ts'
 import { type Hello, sessionIdBytes, sessionIdFromBytes } from '../wire/hello.ts'
 import type { Carriage } from './carriage.ts'
@@ -24,6 +24,7 @@ import {
 } from './handshake.ts'
 import { LaneReaper, type ReaperCounters } from './lane-reaper.ts'
 import { localSession } from './local-session.ts'
+import { type BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { PeerEntries } from './peer-entries.ts'
 import {
   attachedSession,
@@ -54,6 +55,7 @@ export class SessionTable {
   readonly #options: StreamsOptions
   readonly #rules: SessionRules
   readonly #parts: SessionParts
+  readonly #budgets: NodeBudgets
   readonly #redialer: Redialer
   readonly #peers: PeerEntries
   readonly #reaper: LaneReaper
@@ -82,6 +84,7 @@ export class SessionTable {
     this.#logger = options.logger
     this.#options = options.options
     this.#rules = rules
+    this.#budgets = new NodeBudgets(options.options, rules)
     this.#peers = new PeerEntries(options.options.sessionsMax)
     this.#reaper = new LaneReaper(options.scheduler, options.logger, options.options)
     const turn = new EndOfTurn(options.scheduler)
@@ -90,6 +93,7 @@ export class SessionTable {
       scheduler: options.scheduler,
       options: options.options,
       rules,
+      budgets: this.#budgets,
       pool: new SlabPool(allocate, options.options.pooledBuffersMax),
       schedule: (session) => turn.add(session),
       onHeard: (peer) => this.onHeard?.(peer),
@@ -110,6 +114,11 @@ export class SessionTable {
     if (peer === this.#self.nodeId) return this.#localSession()
     const entry = this.#peers.get(peer)
     return entry === undefined ? null : currentSession(entry)
+  }
+
+  /** What all sessions together keep and may be sent. */
+  get budgets(): BudgetsSnapshot {
+    return this.#budgets.snapshot()
   }
 
   /** Sessions with other nodes that have a connection. */
@@ -391,7 +400,8 @@ export class SessionTable {
   }
 
   #handshake(connection: Connection): HandshakeOptions {
-    const { helloTimeoutMs: timeoutMs, laneWindowBytes: windowBytes } = this.#options
+    const timeoutMs = this.#options.helloTimeoutMs
+    const windowBytes = firstWindowBytes(this.#options)
     return { connection, self: this.#self, scheduler: this.#scheduler, timeoutMs, windowBytes }
   }
 

@@ -3,13 +3,19 @@ import type { ReceiveStream } from '../core/receive-stream.ts'
 import type { SessionRules } from '../core/rules.ts'
 import type { SendStream } from '../core/send-stream.ts'
 import { SessionCore } from '../core/session-core.ts'
-import type { Reaped, SessionEnding, UnknownOutcome } from '../core/session-shapes.ts'
+import type {
+  Reaped,
+  SessionBudgets,
+  SessionEnding,
+  UnknownOutcome,
+} from '../core/session-shapes.ts'
 import type { SlabPool } from '../core/slab-pool.ts'
 import { type StreamsOptions, sessionLimits } from '../options.ts'
 import type { ConnectionCloseReason } from '../ports.ts'
-import type { LaneKind } from '../wire/open.ts'
+import type { LaneClass, LaneKind } from '../wire/open.ts'
 import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
+import type { BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { type SessionSnapshot, sessionSnapshot } from './session-snapshot.ts'
 import { SessionTimer } from './session-timer.ts'
 
@@ -36,6 +42,7 @@ export interface SessionParts {
   readonly scheduler: Scheduler
   readonly options: StreamsOptions
   readonly rules: SessionRules
+  readonly budgets: NodeBudgets
   readonly pool: SlabPool
   /** Asks for `flush` at the end of this turn. */
   readonly schedule: (session: Session) => void
@@ -65,6 +72,7 @@ export class Session implements CarriageHost {
   #attachedMs = 0
   #heardMs = Number.NEGATIVE_INFINITY
   #closed: NodosumError | null = null
+  readonly #budgets: SessionBudgets
   readonly #core: SessionCore
   readonly #self: NodeId
   readonly #parts: SessionParts
@@ -81,11 +89,13 @@ export class Session implements CarriageHost {
     this.peerBootId = established.peer.bootId
     this.#self = options.self
     this.#parts = parts
+    this.#budgets = parts.budgets.ofSession()
     this.#core = new SessionCore({
       nowMs: parts.scheduler.nowMs(),
       limits: sessionLimits(parts.options),
       rules: parts.rules,
       pool: parts.pool,
+      budgets: this.#budgets,
       peerWindowBytes: established.peer.windowBytes,
       onDirty: () => parts.schedule(this),
     })
@@ -169,6 +179,12 @@ export class Session implements CarriageHost {
     return this.#core.heldBytes
   }
 
+  /** What its lanes keep and may be sent, against its limits. */
+  get budgets(): BudgetsSnapshot {
+    const { buffered, granted } = this.#budgets
+    return { buffered: buffered.snapshot(), granted: granted.snapshot() }
+  }
+
   /** True when nothing is under way at this end. */
   get isIdle(): boolean {
     if (this.#closed !== null || this.handler?.idle() === false) return false
@@ -191,14 +207,19 @@ export class Session implements CarriageHost {
    * @throws `LIMIT_STREAMS` past `lanesPerSessionMax` and `lanesPerApplicationMax`; what ended the
    *   session; what the connection says
    */
-  openLane(kind: LaneKind, application: string, name: string): SendStream {
+  openLane(
+    kind: LaneKind,
+    application: string,
+    name: string,
+    laneClass: LaneClass = 'interactive',
+  ): SendStream {
     if (this.#closed !== null) throw this.#closed
     const problem = this.#core.lifecycle.problem(application)
     if (problem !== null) {
       throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', `lanes to ${this.peer}: ${problem}`)
     }
     const bytes = this.#carriage?.connection.openStream()
-    const lane = this.#core.openLane(kind, application, name)
+    const lane = this.#core.openLane(kind, application, name, laneClass)
     if (bytes !== undefined) this.#carriage?.carry(lane.stream, bytes)
     return lane
   }

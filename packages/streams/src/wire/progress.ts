@@ -9,9 +9,22 @@ export interface Progress {
   readonly creditLimit: number
 }
 
-/** The body of ACK and RESUME: entries of stream, next sequence and credit limit. */
+/** The body of RESUME: entries of stream, next sequence and credit limit. */
 export function encodeProgress(entries: readonly Progress[]): Uint8Array {
+  return writeEntries(new ByteWriter({ initialBytes: 32 }), entries)
+}
+
+/** The body of ACK: how many bytes of lanes have come over this connection, and the same entries. */
+export function encodeAcknowledgement(
+  arrivedBytes: number,
+  entries: readonly Progress[],
+): Uint8Array {
   const writer = new ByteWriter({ initialBytes: 32 })
+  writer.varint(arrivedBytes)
+  return writeEntries(writer, entries)
+}
+
+function writeEntries(writer: ByteWriter, entries: readonly Progress[]): Uint8Array {
   for (const { stream, next, creditLimit } of entries) {
     writer.varint(stream)
     writer.varint(next)
@@ -20,14 +33,32 @@ export function encodeProgress(entries: readonly Progress[]): Uint8Array {
   return writer.finish()
 }
 
+type TakeEntry = (stream: number, next: number, creditLimit: number) => boolean
+
 /** Calls back for each entry; false when the bytes do not decode or a callback says so. */
 export function readProgress(
   bytes: Uint8Array,
   start: number,
   end: number,
-  entry: (stream: number, next: number, creditLimit: number) => boolean,
+  entry: TakeEntry,
+): boolean {
+  return readEntries(new ByteReader(bytes, start, end), entry)
+}
+
+/** The same for ACK, with the bytes that have come first. */
+export function readAcknowledgement(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  arrived: (bytes: number) => boolean,
+  entry: TakeEntry,
 ): boolean {
   const reader = new ByteReader(bytes, start, end)
+  const arrivedBytes = reader.varint()
+  return !reader.failed && arrived(arrivedBytes) && readEntries(reader, entry)
+}
+
+function readEntries(reader: ByteReader, entry: TakeEntry): boolean {
   while (reader.remaining > 0) {
     const stream = reader.varint()
     const next = reader.varint()

@@ -5,10 +5,12 @@ import type { ReceiveStream } from '../../src/core/receive-stream.ts'
 import { sessionRules } from '../../src/core/rules.ts'
 import { SessionCore } from '../../src/core/session-core.ts'
 import { SlabPool } from '../../src/core/slab-pool.ts'
+import { NodeBudgets } from '../../src/driver/node-budgets.ts'
 import { sessionLimits, streamsOptions } from '../../src/options.ts'
 import type { LaneKind } from '../../src/wire/open.ts'
 
-const limits = sessionLimits(streamsOptions.parse({ lanesPerApplicationMax: 2 }))
+const options = streamsOptions.parse({ lanesPerApplicationMax: 2 })
+const limits = sessionLimits(options)
 
 /** Two cores, of which the second hears what the first says. */
 class Pair {
@@ -66,6 +68,7 @@ class Pair {
       limits,
       rules: sessionRules,
       pool: new SlabPool((bytes) => new Uint8Array(bytes), 4),
+      budgets: new NodeBudgets(options, sessionRules).ofSession(),
       peerWindowBytes: 65_536,
       onDirty: () => undefined,
     })

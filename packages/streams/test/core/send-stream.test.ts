@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { sessionRules } from '../../src/core/rules.ts'
 import { SendStream } from '../../src/core/send-stream.ts'
 import { SlabPool, slabBytes } from '../../src/core/slab-pool.ts'
@@ -7,7 +8,10 @@ import { frameBytesAt, frameFlag, frameFlagsOffset } from '../../src/wire/frame.
 const type = 0x90
 
 /** A stream with what it hands over, and how many buffers were allocated for it. */
-function stream(options: { bufferBytesMax?: number; creditLimit?: number } = {}) {
+function stream(
+  options: { bufferBytesMax?: number; creditLimit?: number; budgetBytes?: number } = {},
+) {
+  const budget = new ByteBudget(options.budgetBytes ?? 100_000_000, sessionRules)
   const world = { allocated: 0 }
   const pool = new SlabPool((bytes) => {
     world.allocated += 1
@@ -16,6 +20,8 @@ function stream(options: { bufferBytesMax?: number; creditLimit?: number } = {})
   const send = new SendStream({
     stream: 1,
     label: 'x/y',
+    laneClass: 'interactive',
+    budget,
     bufferBytesMax: options.bufferBytesMax ?? 1_000_000,
     creditLimit: options.creditLimit ?? 10_000_000,
     pool,
@@ -24,7 +30,7 @@ function stream(options: { bufferBytesMax?: number; creditLimit?: number } = {})
       each.isListed = true
     },
   })
-  return { send, pool, world }
+  return { send, pool, world, budget }
 }
 
 function write(send: SendStream, bytes: number): void {

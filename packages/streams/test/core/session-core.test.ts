@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { sessionRules } from '../../src/core/rules.ts'
 import { SessionCore } from '../../src/core/session-core.ts'
 import { SlabPool } from '../../src/core/slab-pool.ts'
+import { NodeBudgets } from '../../src/driver/node-budgets.ts'
 import { sessionLimits, streamsOptions } from '../../src/options.ts'
 import {
   connectionFrame,
@@ -13,15 +14,14 @@ import {
 } from '../../src/wire/frame.ts'
 import { encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
-import { encodeProgress } from '../../src/wire/progress.ts'
+import { encodeAcknowledgement, encodeProgress } from '../../src/wire/progress.ts'
 
-const limits = sessionLimits(
-  streamsOptions.parse({
-    laneWindowBytes: 65_536,
-    messageBytesMax: 300_000,
-    lanesPerSessionMax: 4,
-  }),
-)
+const options = streamsOptions.parse({
+  laneWindowBytes: 65_536,
+  messageBytesMax: 300_000,
+  lanesPerSessionMax: 4,
+})
+const limits = sessionLimits(options)
 
 function newCore(): SessionCore {
   const core = new SessionCore({
@@ -29,6 +29,7 @@ function newCore(): SessionCore {
     limits,
     rules: sessionRules,
     pool: new SlabPool((bytes) => new Uint8Array(bytes), 4),
+    budgets: new NodeBudgets(options, sessionRules).ofSession(),
     peerWindowBytes: 65_536,
     onDirty: () => undefined,
   })
@@ -68,7 +69,13 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
       name: fc.constantFrom('paused', 'open', 'refused'),
     })
     .map(({ stream, name }) => {
-      const body = encodeOpen({ stream, kind: 'messages', application: 'x', name })
+      const body = encodeOpen({
+        stream,
+        kind: 'messages',
+        application: 'x',
+        name,
+        laneClass: 'bulk',
+      })
       return frame(frameType.open, 0, stream, 1, body)
     }),
   fc
@@ -76,9 +83,14 @@ const said: fc.Arbitrary<Uint8Array> = fc.oneof(
       maxLength: 4,
     })
     .chain((entries) =>
-      fc
-        .constantFrom(frameType.ack, frameType.resume)
-        .map((type) => connectionFrame(type, encodeProgress(entries))),
+      fc.oneof(
+        fc.constant(connectionFrame(frameType.resume, encodeProgress(entries))),
+        fc
+          .nat(100_000)
+          .map((arrived) =>
+            connectionFrame(frameType.ack, encodeAcknowledgement(arrived, entries)),
+          ),
+      ),
     ),
   fc
     .record({
@@ -134,7 +146,13 @@ describe('the core of a session', () => {
   it('ends a session whose peer sends more than it was granted', () => {
     const core = newCore()
     const inlet = core.inlet(core.attach(1))
-    const body = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'paused' })
+    const body = encodeOpen({
+      stream: 1,
+      kind: 'messages',
+      application: 'x',
+      name: 'paused',
+      laneClass: 'bulk',
+    })
     inlet.push(frame(frameType.open, 0, 1, 1, body))
     for (let sequence = 2; sequence < 5; sequence++) {
       inlet.push(frame(0x90, 0, 1, sequence, new Uint8Array(60_000)))
@@ -152,7 +170,13 @@ describe('the core of a session', () => {
     ] as const) {
       const core = newCore()
       const inlet = core.inlet(core.attach(1))
-      const body = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'open' })
+      const body = encodeOpen({
+        stream: 1,
+        kind: 'messages',
+        application: 'x',
+        name: 'open',
+        laneClass: 'bulk',
+      })
       inlet.push(frame(frameType.open, 0, 1, 1, body))
       const size = length > 127 ? [0xe1, 0xa7, 0x12] : [length]
       for (const [index, bytes] of parts.entries()) {

@@ -76,7 +76,13 @@ describe('a session', () => {
     const lane = near.openStream()
     const resets: number[] = []
     lane.onReset = (code) => void resets.push(code)
-    const open = encodeOpen({ stream: 1, kind: 'messages', application: 'x', name: 'y' })
+    const open = encodeOpen({
+      stream: 1,
+      kind: 'messages',
+      application: 'x',
+      name: 'y',
+      laneClass: 'interactive',
+    })
     lane.write(frame(frameType.open, open, 1, 1))
     await settle()
     expect(b.sessions).toEqual([])

@@ -3,11 +3,17 @@ import { describe, expect, it } from 'vitest'
 import { frameHeaderBytesMax, frameType, writeFrameHeader } from '../../src/wire/frame.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
 import { byteByByte } from '../fake-connections.ts'
-import { connected, settle, TestWorld, until, write } from '../nodes.ts'
+import { connected, settle, TestWorld, until, untilLater, write } from '../nodes.ts'
 
 /** OPEN of lane x/y as the first frame of its stream. */
 function encodeOpenFrame(stream: number): Uint8Array {
-  const body = encodeOpen({ stream, kind: 'messages', application: 'x', name: 'y' })
+  const body = encodeOpen({
+    stream,
+    kind: 'messages',
+    application: 'x',
+    name: 'y',
+    laneClass: 'interactive',
+  })
   const bytes = new Uint8Array(frameHeaderBytesMax + body.length)
   const at = writeFrameHeader(bytes, 0, frameType.open, 0, stream, 1, body.length)
   bytes.set(body, at)
@@ -174,8 +180,7 @@ describe('the end of a session', () => {
     const lane = a.session.openLane('messages', 'x', 'y')
     write(a.session, lane, 'acknowledged')
     await until(() => b.lanes[0]?.bodies.length === 1)
-    world.scheduler.runFor(20)
-    await until(() => lane.bufferedBytes === 0)
+    await untilLater(world, () => lane.bufferedBytes === 0)
     for (const text of ['one', 'two', 'three']) write(a.session, lane, text)
     a.session.end(new NodosumError('ERR_NODOSUM_CONNECTION_LOST', 'enough'))
     expect(a.unknown).toEqual([{ stream: lane.stream, from: 3, to: 5 }])

@@ -10,7 +10,7 @@ import {
 import { encodeGoodbye, encodeHello, encodeReject } from '../../src/wire/hello.ts'
 import { encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
 import { encodeOpen } from '../../src/wire/open.ts'
-import { encodeProgress } from '../../src/wire/progress.ts'
+import { encodeAcknowledgement, encodeProgress } from '../../src/wire/progress.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -59,9 +59,15 @@ const vectors: readonly [string, Uint8Array, string][] = [
       0,
       3,
       1,
-      encodeOpen({ stream: 3, kind: 'requests', application: 'orders', name: 'a' }),
+      encodeOpen({
+        stream: 3,
+        kind: 'requests',
+        application: 'orders',
+        name: 'a',
+        laneClass: 'bulk',
+      }),
     ),
-    '0f000000840003010301066f72646572730161',
+    '10000000840003010301066f7264657273016102',
   ],
   [
     'RESUME',
@@ -76,8 +82,11 @@ const vectors: readonly [string, Uint8Array, string][] = [
   ],
   [
     'ACK',
-    connectionFrame(frameType.ack, encodeProgress([{ stream: 1, next: 2, creditLimit: 3 }])),
-    '0700000086000000010203',
+    connectionFrame(
+      frameType.ack,
+      encodeAcknowledgement(65_536, [{ stream: 1, next: 2, creditLimit: 3 }]),
+    ),
+    '0a00000086000000808004010203',
   ],
   [
     'GOODBYE',

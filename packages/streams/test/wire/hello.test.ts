@@ -11,7 +11,7 @@ import {
   type Hello,
 } from '../../src/wire/hello.ts'
 import { decodeClose, decodeRefuse, encodeClose, encodeRefuse } from '../../src/wire/lane-end.ts'
-import { decodeOpen, encodeOpen, type LaneKind } from '../../src/wire/open.ts'
+import { decodeOpen, encodeOpen, type LaneKind, laneClasses } from '../../src/wire/open.ts'
 import { encodeProgress, readProgress } from '../../src/wire/progress.ts'
 
 const hello: Hello = {
@@ -67,13 +67,26 @@ describe('REJECT, GOODBYE and OPEN', () => {
       attachment: 3,
     })
     for (const kind of ['messages', 'requests'] satisfies LaneKind[]) {
-      const open = { stream: 9, kind, application: 'orders', name: 'audit' }
-      expect(decodeOpen(encodeOpen(open))).toEqual(open)
+      for (const laneClass of laneClasses) {
+        const open = { stream: 9, kind, application: 'orders', name: 'audit', laneClass }
+        expect(decodeOpen(encodeOpen(open))).toEqual(open)
+      }
     }
   })
 
+  it('of a class that is not known yet is interactive, and of the class of control is none', () => {
+    const open = { stream: 9, kind: 'messages', application: 'a', name: 'b' } as const
+    const bytes = encodeOpen({ ...open, laneClass: 'bulk' })
+    bytes[bytes.length - 1] = 9
+    expect(decodeOpen(bytes)?.laneClass).toBe('interactive')
+    bytes[bytes.length - 1] = 0
+    expect(decodeOpen(bytes)).toBeNull()
+    expect(decodeOpen(bytes.subarray(0, -1))).toBeNull()
+  })
+
   it('for the control stream or an unknown kind are not one', () => {
-    const open = { stream: 0, kind: 'messages' as const, application: 'a', name: 'b' }
+    const names = { application: 'a', name: 'b' }
+    const open = { stream: 0, kind: 'messages', ...names, laneClass: 'interactive' } as const
     expect(decodeOpen(encodeOpen(open))).toBeNull()
     const bytes = encodeOpen({ ...open, stream: 1 })
     bytes[1] = 9
