@@ -44,12 +44,9 @@ export type {
   RequestOptions,
   SendOptions,
 } from './driver/application.ts'
+export type { ApplicationSnapshot, Undelivered } from './driver/application-snapshot.ts'
 export type { MessageContext, MessageHandler, RequestHandler } from './driver/handlers.ts'
-export {
-  type ApplicationSnapshot,
-  MessagingService,
-  type Undelivered,
-} from './driver/messaging-service.ts'
+export { MessagingService } from './driver/messaging-service.ts'
 export { type MessagingOptions, messagingOptions } from './options.ts'
 export type {
   Directory,

@@ -27,6 +27,7 @@ import type {
   Sessions,
 } from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
+import type { ApplicationSnapshot, Undelivered } from './application-snapshot.ts'
 import { Handlers } from './handlers.ts'
 import { InboundMessages, type Owns } from './inbound-messages.ts'
 import { InboundRequests } from './inbound-requests.ts'
@@ -39,25 +40,7 @@ import { performRequest, type RequestCall, type RequestHost } from './request-ca
 import { StreamCall, type StreamHost } from './stream-call.ts'
 import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
-/** An accepted message that did not end as delivered. */
-export interface Undelivered {
-  readonly application: string
-  readonly messageId: string
-  readonly to: string
-  readonly code: string
-}
-
-export interface ApplicationSnapshot {
-  readonly accepted: number
-  readonly delivered: number
-  readonly rejected: number
-  readonly expired: number
-  readonly unknown: number
-  readonly inFlight: number
-  readonly refused: number
-  readonly received: number
-  readonly handlerErrors: number
-}
+const closedText = 'this node is closed; createNode starts another'
 
 interface Registered {
   readonly application: Application
@@ -191,10 +174,7 @@ export class MessagingService {
     if (this.#closing === null) {
       // Whoever sends to this node from now on is told for sure that it was not handled.
       this.#closing = this.#flushed().then(() => this.drain())
-      const error = new NodosumError(
-        'ERR_NODOSUM_SHUT_DOWN',
-        'this node is closed; createNode starts another',
-      )
+      const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', closedText)
       for (const { application } of this.#applications.values()) application.closeAll(error)
     }
     return this.#closing
@@ -245,11 +225,7 @@ export class MessagingService {
   }
 
   #problem(peer: NodeId): NodosumError | null {
-    if (this.#closing !== null)
-      return new NodosumError(
-        'ERR_NODOSUM_SHUT_DOWN',
-        'this node is closed; createNode starts another',
-      )
+    if (this.#closing !== null) return new NodosumError('ERR_NODOSUM_SHUT_DOWN', closedText)
     if (this.#directory.isPresent(peer)) return null
     const message = `no living member of the cluster is called ${peer}; node.members() lists those there are`
     return new NodosumError('ERR_NODOSUM_PEER_UNKNOWN', message)
@@ -259,6 +235,10 @@ export class MessagingService {
     const session = this.#sessions.get(peer)
     if (session === null || session.closed) return null
     return this.#links.get(session) ?? null
+  }
+
+  #openLink(peer: NodeId): PeerLink | null {
+    return this.#closing === null ? this.#link(peer) : null
   }
 
   async #connect(peer: NodeId): Promise<PeerLink> {
@@ -278,10 +258,7 @@ export class MessagingService {
   #laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
-      open: (peer) => {
-        const link = this.#closing === null ? this.#link(peer) : null
-        return link?.messages(application, lane, laneClass) ?? null
-      },
+      open: (peer) => this.#openLink(peer)?.messages(application, lane, laneClass) ?? null,
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
       refused: () => {

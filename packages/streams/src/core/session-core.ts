@@ -1,6 +1,6 @@
 import { BoundedMap } from '@nodosum/kernel'
 import { connectionFrame, frameType } from '../wire/frame.ts'
-import { decodeGoodbye, encodeGoodbye } from '../wire/hello.ts'
+import { decodeGoodbye } from '../wire/hello.ts'
 import { encodeOpen, type LaneClass, type LaneKind, type Open } from '../wire/open.ts'
 import { readAcknowledgement, readProgress } from '../wire/progress.ts'
 import { Acknowledgements } from './acknowledgements.ts'
@@ -13,14 +13,12 @@ import { SendSchedule } from './send-schedule.ts'
 import { SendStream } from './send-stream.ts'
 import type {
   CoreSink,
-  SessionBudgets,
   SessionEffect,
   SessionEnding,
   SessionLimits,
   SessionParts,
   UnknownOutcome,
 } from './session-shapes.ts'
-import type { SlabPool } from './slab-pool.ts'
 
 const nobody: CoreSink = {
   control: () => undefined,
@@ -43,10 +41,7 @@ export class SessionCore implements InletHost {
   attached: Attached | null = null
   readonly #limits: SessionLimits
   readonly #rules: SessionRules
-  readonly #pool: SlabPool
-  readonly #budgets: SessionBudgets
-  readonly #peerWindowBytes: number
-  readonly #onDirty: () => void
+  readonly #parts: SessionParts
   readonly #controlIn: ReceiveStream
   readonly #acknowledgements: Acknowledgements
   readonly #schedule: SendSchedule
@@ -59,12 +54,9 @@ export class SessionCore implements InletHost {
   #failedMs: number | null = null
 
   constructor(options: SessionParts) {
+    this.#parts = options
     this.#limits = options.limits
     this.#rules = options.rules
-    this.#pool = options.pool
-    this.#budgets = options.budgets
-    this.#peerWindowBytes = options.peerWindowBytes
-    this.#onDirty = options.onDirty
     this.#detachedMs = options.nowMs
     const { limits, pool, rules } = options
     this.#acknowledgements = new Acknowledgements(rules, limits)
@@ -153,9 +145,9 @@ export class SessionCore implements InletHost {
       label: `${application}/${name}`,
       laneClass,
       bufferBytesMax: this.#limits.laneBufferBytesMax,
-      budget: this.#budgets.buffered,
-      creditLimit: this.#peerWindowBytes,
-      pool: this.#pool,
+      budget: this.#parts.budgets.buffered,
+      creditLimit: this.#parts.peerWindowBytes,
+      pool: this.#parts.pool,
       rules: this.#rules,
       wake: this.#wake,
     })
@@ -270,13 +262,6 @@ export class SessionCore implements InletHost {
     this.#dirty()
   }
 
-  // The end
-
-  /** The frame that tells the peer that the session is over. */
-  goodbyeFrame(code: string, message: string): Uint8Array {
-    return connectionFrame(frameType.goodbye, encodeGoodbye({ code, message }))
-  }
-
   /** Ends everything; returns the frames that were sent or waited and were not acknowledged. */
   end(): UnknownOutcome[] {
     this.#fence()
@@ -314,7 +299,7 @@ export class SessionCore implements InletHost {
 
   opened(open: Open): ReceiveStream | null {
     if (this.#incoming.isFull) return null
-    const window = new ReceiveWindow(this.#limits, this.#budgets.granted, this.#rules)
+    const window = new ReceiveWindow(this.#limits, this.#parts.budgets.granted, this.#rules)
     const stream = new ReceiveStream({
       open,
       window,
@@ -381,7 +366,8 @@ export class SessionCore implements InletHost {
     // What the peer has not heard of starts from the beginning.
     for (const [number, stream] of this.#outgoing) {
       if (told.has(number)) continue
-      if (!stream.resumed(1, this.#peerWindowBytes)) return this.broken('RESUME forgets a lane')
+      if (!stream.resumed(1, this.#parts.peerWindowBytes))
+        return this.broken('RESUME forgets a lane')
     }
     this.#isSettled = true
     this.#dirty()
@@ -404,6 +390,6 @@ export class SessionCore implements InletHost {
   #dirty(): void {
     if (this.#isDirty) return
     this.#isDirty = true
-    this.#onDirty()
+    this.#parts.onDirty()
   }
 }

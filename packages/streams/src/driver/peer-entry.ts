@@ -1,4 +1,10 @@
-import type { BootId, NodeId, TimerHandle } from '@nodosum/kernel'
+import {
+  type BootId,
+  type NodeId,
+  NodosumError,
+  type Scheduler,
+  type TimerHandle,
+} from '@nodosum/kernel'
 import type { Attachment } from '../core/attachment.ts'
 import type { SessionRules } from '../core/rules.ts'
 import type { Hello, Reject } from '../wire/hello.ts'
@@ -58,6 +64,33 @@ export function currentSession({ session, rumouredBootId }: PeerEntry): Session 
 export function attachedSession(entry: PeerEntry): Session | null {
   const session = currentSession(entry)
   return session === null || session.carriage === null ? null : session
+}
+
+/**
+ * Waits for the connection that the peer is opening.
+ *
+ * @throws `CONNECT_TIMEOUT`
+ */
+export function attached(
+  peer: NodeId,
+  entry: PeerEntry,
+  scheduler: Scheduler,
+  timeoutMs: number,
+): Promise<Session> {
+  const present = attachedSession(entry)
+  if (present !== null) return Promise.resolve(present)
+  return new Promise((resolve, reject) => {
+    const timer = scheduler.after(timeoutMs, () => {
+      entry.waiters.delete(found)
+      reject(new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', `no session from ${peer}`))
+    })
+    const found = (session: Session): void => {
+      timer.cancel()
+      entry.waiters.delete(found)
+      resolve(session)
+    }
+    entry.waiters.add(found)
+  })
 }
 
 /** What a dialer says in its HELLO: the session that there is, or a new one. */

@@ -27,6 +27,7 @@ import { localSession } from './local-session.ts'
 import { type BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { PeerEntries } from './peer-entries.ts'
 import {
+  attached,
   attachedSession,
   currentSession,
   offerTo,
@@ -49,13 +50,9 @@ export class SessionTable {
   readonly #self: Self
   readonly #dial: Dial
   readonly #refuses: Refuses
-  readonly #scheduler: Scheduler
   readonly #random: Random
   readonly #logger: Logger
-  readonly #options: StreamsOptions
-  readonly #rules: SessionRules
   readonly #parts: SessionParts
-  readonly #budgets: NodeBudgets
   readonly #redialer: Redialer
   readonly #peers: PeerEntries
   readonly #reaper: LaneReaper
@@ -79,12 +76,8 @@ export class SessionTable {
     this.#self = options.self
     this.#dial = options.dial
     this.#refuses = options.refuses ?? (() => null)
-    this.#scheduler = options.scheduler
     this.#random = options.random
     this.#logger = options.logger
-    this.#options = options.options
-    this.#rules = rules
-    this.#budgets = new NodeBudgets(options.options, rules)
     this.#peers = new PeerEntries(options.options.sessionsMax)
     this.#reaper = new LaneReaper(options.scheduler, options.logger, options.options)
     const turn = new EndOfTurn(options.scheduler)
@@ -93,7 +86,7 @@ export class SessionTable {
       scheduler: options.scheduler,
       options: options.options,
       rules,
-      budgets: this.#budgets,
+      budgets: new NodeBudgets(options.options, rules),
       pool: new SlabPool(allocate, options.options.pooledBuffersMax),
       schedule: (session) => turn.add(session),
       onHeard: (peer) => this.onHeard?.(peer),
@@ -118,7 +111,7 @@ export class SessionTable {
 
   /** What all sessions together keep and may be sent. */
   get budgets(): BudgetsSnapshot {
-    return this.#budgets.snapshot()
+    return this.#parts.budgets.snapshot()
   }
 
   /** Sessions with other nodes that have a connection. */
@@ -152,7 +145,7 @@ export class SessionTable {
   peerFailed(peer: NodeId, hasFailed: boolean): void {
     const entry = this.#peers.get(peer)
     if (entry === undefined) return
-    entry.failedMs = hasFailed ? (entry.failedMs ?? this.#scheduler.nowMs()) : null
+    entry.failedMs = hasFailed ? (entry.failedMs ?? this.#parts.scheduler.nowMs()) : null
     entry.session?.peerFailed(entry.failedMs)
   }
 
@@ -170,7 +163,7 @@ export class SessionTable {
     }
     if (this.#closed) return Promise.reject(shutDown())
     const entry = this.#peers.take(peer)
-    if (entry === null) return Promise.reject(tooManySessions(this.#options.sessionsMax))
+    if (entry === null) return Promise.reject(tooManySessions(this.#parts.options.sessionsMax))
     const present = attachedSession(entry)
     if (present !== null) return Promise.resolve(present)
     if (entry.answering) return this.#inbound(peer, entry)
@@ -207,9 +200,9 @@ export class SessionTable {
       const refusal = this.#refuses(hello.nodeId, hello.bootId)
       if (refusal !== null) return refusalOf(refusal)
       const entry = this.#peers.take(hello.nodeId)
-      if (entry === null) return refusalOf(tooManySessions(this.#options.sessionsMax))
+      if (entry === null) return refusalOf(tooManySessions(this.#parts.options.sessionsMax))
       const { uri } = connection.peer
-      const verdict = verdictOn(hello, uri, entry, this.#rules, this.#newId)
+      const verdict = verdictOn(hello, uri, entry, this.#parts.rules, this.#newId)
       if (!('code' in verdict)) {
         judged = { peer: hello.nodeId, entry }
         entry.answering = true
@@ -294,22 +287,8 @@ export class SessionTable {
     return this.#adopt(established) ?? (await this.#inbound(peer, entry))
   }
 
-  /** Waits for the connection that the peer is opening. */
   #inbound(peer: NodeId, entry: PeerEntry): Promise<Session> {
-    const present = attachedSession(entry)
-    if (present !== null) return Promise.resolve(present)
-    return new Promise((resolve, reject) => {
-      const timer = this.#scheduler.after(this.#options.helloTimeoutMs, () => {
-        entry.waiters.delete(found)
-        reject(new NodosumError('ERR_NODOSUM_CONNECT_TIMEOUT', `no session from ${peer}`))
-      })
-      const found = (session: Session): void => {
-        timer.cancel()
-        entry.waiters.delete(found)
-        resolve(session)
-      }
-      entry.waiters.add(found)
-    })
+    return attached(peer, entry, this.#parts.scheduler, this.#parts.options.helloTimeoutMs)
   }
 
   /** A connection came up or did not; whoever lost another one meanwhile was not served. */
@@ -340,7 +319,7 @@ export class SessionTable {
     entry.attachment = Math.max(entry.attachment, established.attachment)
     const isSame = previous !== null && previous.peerBootId === peer.bootId
     if (isSame && previous.carriage !== null) {
-      if (this.#rules.choose(previous.carriage, established) === 'current') {
+      if (this.#parts.rules.choose(previous.carriage, established) === 'current') {
         void connection.close({ reason: duplicateCode })
         return previous
       }
@@ -400,9 +379,15 @@ export class SessionTable {
   }
 
   #handshake(connection: Connection): HandshakeOptions {
-    const timeoutMs = this.#options.helloTimeoutMs
-    const windowBytes = firstWindowBytes(this.#options)
-    return { connection, self: this.#self, scheduler: this.#scheduler, timeoutMs, windowBytes }
+    const timeoutMs = this.#parts.options.helloTimeoutMs
+    const windowBytes = firstWindowBytes(this.#parts.options)
+    return {
+      connection,
+      self: this.#self,
+      scheduler: this.#parts.scheduler,
+      timeoutMs,
+      windowBytes,
+    }
   }
 
   readonly #newId = (): string => sessionIdFromBytes(this.#random.bytes(sessionIdBytes))

@@ -12,6 +12,8 @@ import type {
 import type { SlabPool } from '../core/slab-pool.ts'
 import { type StreamsOptions, sessionLimits } from '../options.ts'
 import type { ConnectionCloseReason } from '../ports.ts'
+import { connectionFrame, frameType } from '../wire/frame.ts'
+import { encodeGoodbye } from '../wire/hello.ts'
 import type { LaneClass, LaneKind } from '../wire/open.ts'
 import { Carriage, type CarriageHost } from './carriage.ts'
 import type { Established } from './handshake.ts'
@@ -385,7 +387,7 @@ export class Session implements CarriageHost {
     this.#carriage = null
     this.#older = null
     if (carriage !== null && this.#core.ending?.kind !== 'goodbye') {
-      const bytes = this.#core.goodbyeFrame(code, message)
+      const bytes = connectionFrame(frameType.goodbye, encodeGoodbye({ code, message }))
       carriage.write({ kind: 'write', stream: 0, bytes, tail: null })
     }
     const unknown = this.#core.end()
