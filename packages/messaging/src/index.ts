@@ -1,4 +1,5 @@
 export type { EncodedPayload } from './adapters/cbor-payload.ts'
+export type { RequestBreakerSnapshot } from './adapters/request-breaker.ts'
 export type { InputOf, OutputOf, Schema } from './adapters/standard-schema.ts'
 export {
   type Contract,
@@ -33,8 +34,10 @@ export type {
   TypedSendOptions,
   TypedStreamOptions,
 } from './contract/typed-calls.ts'
+export type { ErrorBudgetSnapshot } from './core/error-budget.ts'
+export type { MemorySnapshot } from './core/memory-budget.ts'
 export { rendezvousOwner } from './core/rendezvous.ts'
-export type { Target, TargetRule } from './core/target.ts'
+export type { Canary, TagFilter, Target, TargetRule } from './core/target.ts'
 export type {
   Application,
   BroadcastOptions,
@@ -45,9 +48,10 @@ export type {
   SendOptions,
 } from './driver/application.ts'
 export type { ApplicationSnapshot, Undelivered } from './driver/application-snapshot.ts'
-export type { MessageContext, MessageHandler, RequestHandler } from './driver/handlers.ts'
+export type { MessageContext } from './driver/handler-context.ts'
+export type { MessageHandler, RequestHandler } from './driver/handlers.ts'
 export { MessagingService } from './driver/messaging-service.ts'
-export { type MessagingOptions, messagingOptions } from './options.ts'
+export { type ApplicationOptions, type MessagingOptions, messagingOptions } from './options.ts'
 export type {
   Directory,
   IncomingLane,

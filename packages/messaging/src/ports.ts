@@ -53,6 +53,8 @@ export type LaneClass = 'interactive' | 'bulk' | 'scheduled'
 export interface Session {
   readonly peer: NodeId
   readonly peerBootId: BootId
+  /** Whom the certificate of the peer names; null or empty for a session of a node with itself. */
+  readonly uri: string | null
   /** The same at both ends; tells it from other sessions of the two processes. */
   readonly id: string
   readonly closed: boolean
@@ -86,6 +88,8 @@ export interface Directory {
   candidates(application: ApplicationId): readonly NodeId[]
   /** Whether the node is known and not failed or left. */
   isPresent(node: NodeId): boolean
+  /** The tags of a member; undefined when it is not known. */
+  tags(node: NodeId): Readonly<Record<string, string>> | undefined
   /** The estimated round trip in milliseconds, 0 to itself; undefined before one was measured. */
   rttMs(node: NodeId): number | undefined
   /** Says that this node runs these applications from now on. */

@@ -47,6 +47,7 @@ export class TestNode {
       self: this.id,
       candidates: (application) => (cluster.viewOf.get(id) ?? cluster).candidates(application),
       isPresent: (node) => cluster.nodes.has(node) && cluster.nodes.get(node)?.state !== 'failed',
+      tags: (node) => cluster.tags.get(node),
       rttMs: (node) => cluster.rttsMs.get(node),
       announce: (applications) => {
         this.applications = applications
@@ -65,6 +66,7 @@ export class TestNode {
       logger,
       options: messagingOptions.parse(options),
       messageBytesMax: 1_048_576,
+      isControl: (application) => application.startsWith('nodosum.'),
     })
     this.service.onUndelivered = (message) => this.undelivered.push(message)
   }
@@ -92,6 +94,8 @@ export class TestCluster {
   /** What membership would have measured, for all nodes alike. */
   readonly rttsMs: Map<string, number> = new Map()
   unreachable: NodosumError | null = null
+  /** What members are tagged with; all nodes know the same. */
+  readonly tags: Map<string, Readonly<Record<string, string>>> = new Map()
   readonly #sessions = new Map<string, FakeSession>()
 
   node(id: string, options: Partial<MessagingOptions> = {}): TestNode {

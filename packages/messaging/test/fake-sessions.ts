@@ -105,6 +105,7 @@ export class FakeSession implements Session {
   readonly peer: NodeId
   readonly peerBootId: BootId
   readonly id = '00000001'
+  readonly uri: string | null
   readonly control: FakeOutgoingLane
   readonly wire: FakeWire
   handler: Session['handler'] = null
@@ -121,6 +122,7 @@ export class FakeSession implements Session {
   constructor(peer: NodeId, peerBootId: BootId, wire: FakeWire, onEnd: () => void) {
     this.peer = peer
     this.peerBootId = peerBootId
+    this.uri = `spiffe://test/nodosum/test/${peer}`
     this.wire = wire
     this.#onEnd = onEnd
     this.control = new FakeOutgoingLane(this, 0, ({ type, bytes }) => {

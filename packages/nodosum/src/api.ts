@@ -1,6 +1,12 @@
 import type { NodosumError } from '@nodosum/kernel'
 import type { MembershipCounters } from '@nodosum/membership'
-import type { TypedCalls } from '@nodosum/messaging'
+import type {
+  ApplicationOptions,
+  ErrorBudgetSnapshot,
+  MemorySnapshot,
+  RequestBreakerSnapshot,
+  TypedCalls,
+} from '@nodosum/messaging'
 import type { ReaperCounters, SessionSnapshot } from '@nodosum/streams'
 import type { PoolSnapshot } from '@nodosum/transport'
 import type { GossipKeys } from './gossip-keys-api.ts'
@@ -53,6 +59,8 @@ export interface Undelivered {
 /** What a handler learns about the message it was given. */
 export interface MessageContext {
   readonly from: string
+  /** Whom the sender's certificate names, as a URI; null when this node sent it itself. */
+  readonly identity: string | null
   readonly messageId: string
   readonly application: string
   readonly lane: string
@@ -64,6 +72,12 @@ export interface MessageContext {
   readonly key: string | null
   /** `request`, `send`, `broadcast` and `stream` of the node that runs the handler. */
   readonly node: TypedCalls
+  /** 1 for the first time that a request is sent, 2 when it is sent again, and so on. */
+  readonly attempt: number
+  /** Whether an earlier attempt may have been handled already. */
+  readonly redelivered: boolean
+  /** What the sender gave as `headers`; frozen, empty when there are none. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** Bytes pass untouched; anything else travels as CBOR. */
@@ -78,14 +92,26 @@ export interface SendOptions {
   /** How long to wait for room and for the confirmation: 1 ms to a day. Default `sendTimeoutMs`. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /**
+   * Texts beside the payload, such as a trace context: at most 32, names of 1 to 64 characters of
+   * A-Z a-z 0-9 . _ -, values of at most 1,024 bytes. They count against the size of a message.
+   */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface RequestOptions {
   /** How long to wait for the reply, all attempts together: 1 ms to a day. Default `requestTimeoutMs`. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** May run twice: the request is sent again after a temporary failure or an unknown outcome. */
+  /**
+   * May run twice: the request is sent again after a temporary failure, an unknown outcome, or an
+   * error that its handler threw with `retryable: true`.
+   */
   readonly idempotent?: boolean | undefined
+  /** How often it is sent, the first time included: 1 to 100. Default `attemptsMax` (8). */
+  readonly attemptsMax?: number | undefined
+  /** As for `send`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface BroadcastOptions {
@@ -93,6 +119,8 @@ export interface BroadcastOptions {
   readonly includeSelf?: boolean | undefined
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** As for `send`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -102,7 +130,7 @@ export interface BroadcastOptions {
  */
 export type Target = string | readonly string[] | TargetRule
 
-export interface TargetRule {
+export interface TargetRule extends TargetOptions {
   readonly kind: 'any' | 'owner' | 'nearest'
   readonly key: string | null
 }
@@ -117,6 +145,24 @@ export type LaneClass = 'interactive' | 'bulk' | 'scheduled'
 export interface LaneOptions {
   /** `interactive` unless told; it holds from the first call for a name on. */
   readonly class?: LaneClass | undefined
+}
+
+/** Which of the members that run an application are meant. */
+export interface TargetOptions {
+  /** Only members that have each of these tags with this value. Nobody has: `NO_TARGET`. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  /**
+   * This share of the calls, from 0 to 1, goes to members with these tags, and no other call does.
+   * With `key`, or with that of `ownerOf`, calls with the same key go the same way. When one of the
+   * two parts has no member, the other gets everything.
+   */
+  readonly canary?:
+    | {
+        readonly tags: Readonly<Record<string, string>>
+        readonly share: number
+        readonly key?: string | undefined
+      }
+    | undefined
 }
 
 /** A named stream of an application: its own order and its own flow control. */
@@ -142,6 +188,11 @@ export interface Application extends Omit<Lane, 'name' | 'class'> {
   nodes(): readonly string[]
   /** Another class than a lane has is refused with `CONFIG_INVALID`. */
   lane(name: string, options?: LaneOptions): Lane
+  /**
+   * Gives this application limits, budgets and times of its own on this node, from now on; what is
+   * not given stays. Names and meanings are those of `layers.messaging`.
+   */
+  configure(options: Partial<ApplicationOptions>): this
 }
 
 export interface HealthCheck {
@@ -244,6 +295,17 @@ export interface ApplicationMetrics {
   readonly refused: number
   readonly received: number
   readonly handlerErrors: number
+  /** Asynchronous handlers of messages that run on this node. */
+  readonly messagesRunning: number
+  readonly requestsRunning: number
+  /** Requests that wait for a handler on this node. */
+  readonly requestsWaiting: number
+  /** Requests of this node that were sent again, and those that were not for want of budget. */
+  readonly retries: number
+  readonly retriesRefused: number
+  readonly errorBudget: ErrorBudgetSnapshot
+  /** Nodes that left requests unanswered: breakers that are not closed, or were open once. */
+  readonly breakers: readonly RequestBreakerSnapshot[]
 }
 
 /** Packets of the membership protocol since the start. */
@@ -297,6 +359,8 @@ export interface BudgetMetrics {
 
 export interface Metrics {
   readonly applications: Readonly<Record<string, ApplicationMetrics>>
+  /** What messages and requests that are not finished keep of this node's memory. */
+  readonly memory: MemorySnapshot
   readonly members: Readonly<Record<Member['state'], number>>
   readonly sessions: number
   readonly bytes: {

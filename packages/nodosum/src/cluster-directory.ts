@@ -12,6 +12,7 @@ export class ClusterDirectory implements Directory {
   readonly #rttMs: (node: NodeId) => number | undefined
   #candidates = new Map<string, readonly NodeId[]>()
   #present: Set<string> | null = null
+  #tags: Map<string, Readonly<Record<string, string>>> | null = null
   readonly #vouched = new Map<NodeId, number>()
 
   constructor(options: {
@@ -34,6 +35,7 @@ export class ClusterDirectory implements Directory {
   changed(): void {
     this.#candidates = new Map()
     this.#present = null
+    this.#tags = null
   }
 
   candidates(application: ApplicationId): readonly NodeId[] {
@@ -58,6 +60,11 @@ export class ClusterDirectory implements Directory {
         .map(({ nodeId }) => nodeId),
     )
     return node === this.self || this.#present.has(node) || this.#vouched.has(node)
+  }
+
+  tags(node: NodeId): Readonly<Record<string, string>> | undefined {
+    this.#tags ??= new Map(this.#members().map(({ nodeId, tags }) => [nodeId, tags]))
+    return this.#tags.get(node)
   }
 
   /** Whatever membership thinks of this peer, it may be spoken to until the release is called. */

@@ -14,6 +14,7 @@ export interface HealthFacts {
   readonly discovery: DiscoveryFacts
   readonly sessions: number
   readonly transport: TransportFacts
+  readonly messaging: MessagingFacts
   readonly certificateNotAfterMs: number
   readonly draining: boolean
   readonly closed: boolean
@@ -27,6 +28,21 @@ export interface DiscoveryFacts {
   readonly isInTrouble: boolean
   /** Whether this node may be a cluster by itself. */
   readonly mayBeAlone: boolean
+}
+
+/** What health needs of messages and requests. */
+export interface MessagingFacts {
+  /** What gives way because unfinished work holds too much memory. */
+  readonly sheds: 'nothing' | 'bulk' | 'interactive'
+  readonly heldBytes: number
+  readonly maxBytes: number
+  readonly applications: readonly {
+    readonly id: string
+    /** Failed requests over those that may fail; from 1 on the error budget is used up. */
+    readonly burn: number
+    /** Nodes that left too many requests unanswered. */
+    readonly openPeers: readonly string[]
+  }[]
 }
 
 /** What health needs of the connection pool. */
@@ -50,7 +66,8 @@ const order = ['ok', 'degraded', 'draining', 'fail'] as const
 
 /** The state of each part, and of the node: the worst of them. */
 export function healthOf(facts: HealthFacts): Health {
-  const checks = [lifecycle(facts), membership(facts), sessions(facts), certificate(facts)]
+  const parts = [lifecycle, membership, sessions, messaging, certificate]
+  const checks = parts.map((part) => part(facts))
   const worst = Math.max(...checks.map(({ status }) => order.indexOf(status)))
   return { status: order[worst] ?? 'fail', checks }
 }
@@ -104,6 +121,23 @@ function sessions({ members, sessions: open, transport, closed }: HealthFacts): 
     status: isDegraded ? 'degraded' : 'ok',
     detail: detail.join('; '),
   }
+}
+
+function messaging({ messaging: facts, closed }: HealthFacts): HealthCheck {
+  if (closed) return { name: 'messaging', status: 'fail', detail: closedDetail }
+  const { sheds, heldBytes, maxBytes, applications } = facts
+  const problems: string[] = []
+  if (sheds !== 'nothing') {
+    const what = sheds === 'bulk' ? 'messages wait' : 'messages wait and requests are refused'
+    problems.push(`memory is short, ${what}: ${heldBytes} of ${maxBytes} bytes`)
+  }
+  for (const { id, burn, openPeers } of applications) {
+    if (burn >= 1) problems.push(`the error budget of ${id} is used up (${burn.toFixed(1)} times)`)
+    if (openPeers.length > 0) problems.push(`${id} is not answered by ${openPeers.join(', ')}`)
+  }
+  const count = applications.length
+  const detail = [`${count} applications`, ...problems].join('; ')
+  return { name: 'messaging', status: problems.length === 0 ? 'ok' : 'degraded', detail }
 }
 
 function certificate({ nowMs, certificateNotAfterMs }: HealthFacts): HealthCheck {

@@ -48,6 +48,7 @@ export type {
   SendOptions,
   Streams,
   Target,
+  TargetOptions,
   TargetRule,
   Undelivered,
 } from './api.ts'

@@ -23,7 +23,7 @@ import type {
 import { changeFeed } from './change-feed.ts'
 import { isTrouble } from './discovery-source.ts'
 import type { GossipKeys } from './gossip-keys-api.ts'
-import { type DiscoveryFacts, healthOf } from './health.ts'
+import { type DiscoveryFacts, healthOf, type MessagingFacts } from './health.ts'
 import { isInternal } from './internal-applications.ts'
 import type { IdentityOptions, NodeConfig, NodeOptions } from './node-options.ts'
 import { hotChanges } from './reconfigure.ts'
@@ -95,6 +95,7 @@ export class RunningNode implements Node {
       discovery: discoveryFacts(this.#layers),
       sessions: this.#sessionCount(),
       transport: transportFacts(this.#layers, this.members()),
+      messaging: messagingFacts(this.#layers),
       certificateNotAfterMs: this.#layers.network.identity.notAfterMs,
       draining: this.#draining !== null,
       closed: this.#closing !== null,
@@ -111,10 +112,12 @@ export class RunningNode implements Node {
     const { sealed, opened, ...refused } = this.#layers.seal.counters
     const detours = { ...this.#layers.membership.detours }
     const gossip = { sealed, opened, refused, detours }
+    const { memory } = this.#layers.messaging
     const { counters, localHealth } = this.#layers.membership
     const membership = { ...counters, localHealth }
     return {
       applications,
+      memory,
       members,
       sessions: this.#sessionCount(),
       bytes: this.#layers.sessions.budgets,
@@ -186,7 +189,10 @@ export class RunningNode implements Node {
     this.#config = next
     if (tags !== null) membership.setTags(tags)
     if (logLevel !== null) ports.setLogLevel?.(logLevel ?? 'warn')
-    Object.assign(liveMessaging, messaging)
+    if (messaging !== null && Object.keys(messaging).length > 0) {
+      Object.assign(liveMessaging, messaging)
+      this.#layers.messaging.optionsChanged()
+    }
     if (paths.length > 0) {
       logger.info({ event: 'config.changed', options: paths }, `changed: ${paths.join(', ')}`)
     }
@@ -293,6 +299,18 @@ export class RunningNode implements Node {
 
 function closed(): NodosumError {
   return new NodosumError('ERR_NODOSUM_SHUT_DOWN', 'this node is closed')
+}
+
+function messagingFacts({ messaging }: Layers): MessagingFacts {
+  const { sheds, heldBytes, maxBytes } = messaging.memory
+  const applications = Object.entries(messaging.snapshot()).map(([id, application]) => ({
+    id,
+    burn: application.errorBudget.burn,
+    openPeers: application.breakers
+      .filter(({ state }) => state !== 'closed')
+      .map(({ peer }) => peer),
+  }))
+  return { sheds, heldBytes, maxBytes, applications }
 }
 
 function discoveryFacts({ discovery, formation }: Layers): DiscoveryFacts {

@@ -19,6 +19,7 @@ import type { Member } from './api.ts'
 import { ClusterDirectory } from './cluster-directory.ts'
 import type { Credentials } from './credentials.ts'
 import { discoveryOf, WatchedDiscovery } from './discovery-source.ts'
+import { isInternal } from './internal-applications.ts'
 import { keptKeys } from './kept-keys.ts'
 import { KeyExchange } from './key-exchange.ts'
 import { KeyRotation } from './key-rotation.ts'
@@ -181,6 +182,7 @@ async function wire(
     logger,
     options: liveMessaging,
     messageBytesMax: config.layers.streams.messageBytesMax,
+    isControl: isInternal,
   })
   undo.add(() => messaging.close())
   ports.watch?.(messaging)

@@ -70,6 +70,7 @@ export class SimulatedNode {
       isPresent: () => true,
       announce: () => undefined,
       rttMs: () => undefined,
+      tags: () => undefined,
     }
     this.messaging = new MessagingService({
       ...shared,

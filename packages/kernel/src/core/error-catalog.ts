@@ -28,6 +28,7 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_PEER_QUARANTINED'
     | 'ERR_NODOSUM_NO_TARGET'
     | 'ERR_NODOSUM_NOT_OWNER'
+    | 'ERR_NODOSUM_CIRCUIT_OPEN'
     | 'ERR_NODOSUM_JOIN_TIMEOUT'
     | 'ERR_NODOSUM_JOIN_REFUSED'
     | 'ERR_NODOSUM_REQUEST_TIMEOUT'
@@ -38,6 +39,8 @@ export const errorCatalog: {
     | 'ERR_NODOSUM_LIMIT_CONNECTIONS'
     | 'ERR_NODOSUM_LIMIT_STREAMS'
     | 'ERR_NODOSUM_LIMIT_PENDING'
+    | 'ERR_NODOSUM_LIMIT_FAN_OUT'
+    | 'ERR_NODOSUM_MEMORY_PRESSURE'
     | 'ERR_NODOSUM_RATE_LIMITED'
     | 'ERR_NODOSUM_CONFIG_INVALID'
     | 'ERR_NODOSUM_LISTEN_FAILED'
@@ -100,6 +103,11 @@ export const errorCatalog: {
     'The receiver does not own the key: the views of two nodes differed for a moment.',
     'Retry; the owner is looked up again at each attempt.',
   ),
+  ERR_NODOSUM_CIRCUIT_OPEN: entry(
+    'temporary',
+    'The node left too many requests of the application unanswered, so it is not asked for a while.',
+    'Use `anyNode()`, which asks others, or retry after `details.retryAfterMs`.',
+  ),
   ERR_NODOSUM_JOIN_TIMEOUT: entry(
     'temporary',
     'The node neither found a formed cluster nor was allowed to form one in time.',
@@ -150,10 +158,20 @@ export const errorCatalog: {
     'As many operations wait as may wait.',
     'Await earlier ones first, or raise the limit named in the message.',
   ),
+  ERR_NODOSUM_LIMIT_FAN_OUT: entry(
+    'permanent',
+    'The broadcast would go to more nodes than one may; nothing was sent.',
+    'Send to fewer nodes with `send` and a list, or raise `messaging.broadcastMax`.',
+  ),
+  ERR_NODOSUM_MEMORY_PRESSURE: entry(
+    'overload',
+    'Messages and requests that are not finished hold as much memory of the node as they may.',
+    'Retry later and slower, at another node, or raise `messaging.memoryBytesMax` there.',
+  ),
   ERR_NODOSUM_RATE_LIMITED: entry(
     'overload',
-    'The peer takes no more connections for the moment: they come faster than it may take them.',
-    'Retry later and slower, or raise the limit named in the message at the peer.',
+    'Connections or requests come faster than the peer may take them.',
+    'Retry after `details.retryAfterMs` and slower, or raise the limit named in the message there.',
   ),
   ERR_NODOSUM_CONFIG_INVALID: entry(
     'permanent',

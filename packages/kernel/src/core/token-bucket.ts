@@ -42,6 +42,15 @@ export class TokenBucket {
   }
 
   /**
+   * Takes `count` tokens, also when they are not there: what comes next waits until the debt is
+   * paid. For work that has happened already and can only be slowed down.
+   */
+  spend(nowMs: number, count: number = 1): void {
+    this.#refill(nowMs)
+    this.#tokens -= count
+  }
+
+  /**
    * Whole milliseconds until `count` tokens are there, if none are taken meanwhile; 0 when they
    * are, Infinity when `count` is above the burst.
    */

@@ -60,6 +60,14 @@ describe('TokenBucket', () => {
     expect(bucket.msUntil(0, 3)).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('spends what is not there, and makes the next wait until it is paid', () => {
+    const bucket = new TokenBucket({ ratePerSecond: 10, burst: 10, nowMs: 0 })
+    bucket.spend(0, 30)
+    expect(bucket.msUntil(0)).toBe(2_100)
+    expect(bucket.tryTake(2_099)).toBe(false)
+    expect(bucket.tryTake(2_100)).toBe(true)
+  })
+
   it('neither adds nor takes when the clock goes back', () => {
     const bucket = new TokenBucket({ ratePerSecond: 1, burst: 1, nowMs: 10_000 })
     expect(bucket.tryTake(10_000)).toBe(true)

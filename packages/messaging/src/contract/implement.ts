@@ -8,7 +8,8 @@ import {
   type Verdict,
 } from '../adapters/standard-schema.ts'
 import { DeclaredFailure, InputRefused } from '../driver/failure.ts'
-import { isThenable, type MessageContext } from '../driver/handlers.ts'
+import type { MessageContext } from '../driver/handler-context.ts'
+import { isThenable } from '../driver/handlers.ts'
 import type { Definitions, MethodName, MethodOf } from './contract.ts'
 import { isContractError } from './contract-error.ts'
 import {

@@ -13,7 +13,7 @@ import type {
 } from '../driver/application.ts'
 import { checkContractCall } from '../driver/call-checks.ts'
 import { RemoteError } from '../driver/failure.ts'
-import { withDeadline } from '../driver/request-call.ts'
+import { withDeadline } from '../driver/request-waits.ts'
 import type { StreamCall, StreamOptions } from '../driver/stream-call.ts'
 import type { MessageMethod, MethodName, RequestMethod, StreamingMethod } from './contract.ts'
 import { ContractError } from './contract-error.ts'
@@ -94,8 +94,6 @@ export interface TypedCalls {
 export interface TypedCallsHost {
   readonly scheduler: Scheduler
   readonly codec: PayloadCodec
-  readonly sendTimeoutMs: number
-  readonly requestTimeoutMs: number
   application(id: string): Application
   /** @param options how items are checked, besides what the caller says */
   stream(call: {
@@ -129,7 +127,7 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
     const said = judge(schema, value, root)
     if (!(said instanceof Promise)) return said
     try {
-      return await withDeadline(said, timeoutMs, host, signal)
+      return await withDeadline(said, timeoutMs, host.scheduler, signal)
     } catch (error) {
       if (!isNodosumError(error, 'ERR_NODOSUM_NOT_CONNECTED')) throw error
       const issues = [`${root}: its schema did not answer within ${Math.round(timeoutMs)} ms`]
@@ -182,6 +180,15 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
     return lane === undefined ? application : application.lane(lane)
   }
 
+  /** How long checking what is sent may take. */
+  function waitOf(
+    method: MethodName,
+    { timeoutMs, signal }: Pick<SendOptions, 'timeoutMs' | 'signal'>,
+  ): { timeoutMs: number; signal: AbortSignal | undefined } {
+    const { sendTimeoutMs } = host.application(method.application).policy.settings
+    return { timeoutMs: timeoutMs ?? sendTimeoutMs, signal }
+  }
+
   const calls = {
     async request(
       method: RequestMethod,
@@ -189,14 +196,15 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
       options?: TypedRequestOptions,
     ): Promise<unknown> {
       checkContractCall('request', method, options)
-      const { to = anyNode, timeoutMs = host.requestTimeoutMs, signal } = options ?? {}
+      const application = host.application(method.application)
+      const { requestTimeoutMs } = application.policy.settings
+      const { to = anyNode, timeoutMs = requestTimeoutMs, signal, ...more } = options ?? {}
       const untilMs = host.scheduler.nowMs() + timeoutMs
       const left = (): number => Math.max(1, untilMs - host.scheduler.nowMs())
       await fitting(method, method.input, input, 'input', { timeoutMs, signal })
-      const application = host.application(method.application)
       let reply: unknown
       try {
-        const sent = { timeoutMs: left(), signal, idempotent: method.idempotent }
+        const sent = { ...more, timeoutMs: left(), signal, idempotent: method.idempotent }
         reply = await application.request(to, input, sent, method.name)
       } catch (error) {
         throw await explained(method, error, { timeoutMs: left(), signal: undefined })
@@ -207,8 +215,7 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
     async send(method: MessageMethod, payload: unknown, options?: TypedSendOptions): Promise<void> {
       checkContractCall('send', method, options)
       const { to = anyNode, lane, ...settings } = options ?? {}
-      const { timeoutMs = host.sendTimeoutMs, signal } = settings
-      await fitting(method, method.payload, payload, 'payload', { timeoutMs, signal })
+      await fitting(method, method.payload, payload, 'payload', waitOf(method, settings))
       await laneOf(method, lane).send(to, payload, settings, method.name)
     },
 
@@ -219,8 +226,7 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
     ): Promise<ReadonlyMap<string, Outcome>> {
       checkContractCall('broadcast', method, options)
       const { lane, ...settings } = options ?? {}
-      const { timeoutMs = host.sendTimeoutMs, signal } = settings
-      await fitting(method, method.payload, payload, 'payload', { timeoutMs, signal })
+      await fitting(method, method.payload, payload, 'payload', waitOf(method, settings))
       return laneOf(method, lane).broadcast(payload, settings, method.name)
     },
 
@@ -228,7 +234,8 @@ export function typedCalls(host: TypedCallsHost): TypedCalls {
       checkContractCall('stream', method, options)
       const { to = anyNode, ...settings } = options ?? {}
       const { signal } = settings
-      const waiting = { timeoutMs: settings.timeoutMs ?? host.requestTimeoutMs, signal }
+      const { requestTimeoutMs } = host.application(method.application).policy.settings
+      const waiting = { timeoutMs: settings.timeoutMs ?? requestTimeoutMs, signal }
       return host.stream({
         application: method.application,
         method: method.name,

@@ -23,6 +23,11 @@ export function rendezvousOwner<Id extends string>(
   return best
 }
 
+/** Where a key lies between 0 and 1, 1 not included: always the same, whatever the candidates. */
+export function shareOf(key: string): number {
+  return mix(fnv1a(key, 0x811c9dc5)) / 2 ** 32
+}
+
 function fnv1a(text: string, start: number): number {
   let hash = start
   for (let at = 0; at < text.length; at++) {

@@ -1,3 +1,5 @@
+import type { PolicySnapshot } from './application-policy.ts'
+
 /** An accepted message that did not end as delivered. */
 export interface Undelivered {
   readonly application: string
@@ -6,7 +8,7 @@ export interface Undelivered {
   readonly code: string
 }
 
-export interface ApplicationSnapshot {
+export interface ApplicationSnapshot extends PolicySnapshot {
   readonly accepted: number
   readonly delivered: number
   readonly rejected: number
@@ -16,4 +18,10 @@ export interface ApplicationSnapshot {
   readonly refused: number
   readonly received: number
   readonly handlerErrors: number
+  /** Asynchronous handlers of messages that run on this node. */
+  readonly messagesRunning: number
+  /** Handlers of requests that run on this node. */
+  readonly requestsRunning: number
+  /** Requests that wait for a handler on this node. */
+  readonly requestsWaiting: number
 }

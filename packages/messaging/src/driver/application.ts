@@ -12,15 +12,16 @@ import { checkFunction } from '@nodosum/kernel/options'
 import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { Target } from '../core/target.ts'
-import type { MessagingOptions } from '../options.ts'
+import type { ApplicationOptions, MessagingOptions } from '../options.ts'
 import type { LaneClass } from '../ports.ts'
-import { encodeHeaders } from '../wire/message-frames.ts'
+import { encodeHeaders } from '../wire/envelope.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
 import { checkBroadcast, checkLane, checkNode, checkSend } from './call-checks.ts'
 import { codeOf } from './failure.ts'
 import type { Handlers, MessageHandler, RequestHandler } from './handlers.ts'
 import { PeerLane, type PeerLaneHost } from './peer-lane.ts'
 import type { RequestCall } from './request-call.ts'
-import { resolveRule } from './resolve-rule.ts'
+import { type Avoided, nobody, type RuleHost, resolveRule } from './resolve-rule.ts'
 
 /** How one copy of a broadcast ended. */
 export type Outcome =
@@ -36,6 +37,7 @@ export interface SendOptions {
   readonly confirm?: 'accepted' | 'received' | 'handled' | undefined
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface BroadcastOptions extends SendOptions {
@@ -46,6 +48,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly idempotent?: boolean | undefined
+  readonly attemptsMax?: number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 export interface LaneOptions {
@@ -53,16 +57,12 @@ export interface LaneOptions {
 }
 
 /** What an application needs of the node around it. */
-export interface ApplicationHost {
+export interface ApplicationHost extends RuleHost {
   readonly self: NodeId
   readonly options: MessagingOptions
   readonly codec: PayloadCodec
   /** How a lane of this application reaches its peers. */
   laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost
-  candidates(application: ApplicationId): readonly NodeId[]
-  owner(application: ApplicationId, key: string): NodeId | undefined
-  any(nodes: readonly NodeId[]): NodeId | undefined
-  nearest(nodes: readonly NodeId[]): NodeId | undefined
   request(call: RequestCall): Promise<unknown>
   /** A handler was registered. */
   registered(): void
@@ -74,20 +74,26 @@ export class Lane {
   readonly class: LaneClass
   protected readonly applicationId: ApplicationId
   protected readonly host: ApplicationHost
+  readonly policy: ApplicationPolicy
   readonly #peers: BoundedMap<string, PeerLane>
   readonly #laneHost: PeerLaneHost
+  /** A node that leaves requests unanswered is no good place for a message either. */
+  readonly #avoided: Avoided
 
   constructor(
     applicationId: ApplicationId,
     name: string,
     laneClass: LaneClass,
     host: ApplicationHost,
+    policy: ApplicationPolicy,
   ) {
     this.applicationId = applicationId
     this.name = name
     this.class = laneClass
     this.host = host
+    this.policy = policy
     this.#laneHost = host.laneHost(applicationId, name, laneClass)
+    this.#avoided = { ...nobody, isOpen: (node) => policy.avoids(node) }
     this.#peers = new BoundedMap(peersMax)
   }
 
@@ -95,7 +101,7 @@ export class Lane {
    * Sends to a node, to each of several, or to whom a rule names. Resolves as `confirm` says.
    *
    * @throws `NO_TARGET`, `PEER_UNKNOWN`, `BACKPRESSURE`, `NOT_CONNECTED`, `LIMIT_PENDING`,
-   *   `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
+   *   `MEMORY_PRESSURE`, `MESSAGE_TOO_LARGE`, `PAYLOAD_INVALID`, `CANCELLED`, `CONFIG_INVALID` for a target, an empty
    *   list among them, or an option that is wrong; with a confirmation also `DELIVERY_UNKNOWN` and
    *   what the receiver answered. Of several nodes: the first failure, with all failed nodes in
    *   `details.failed`.
@@ -111,14 +117,18 @@ export class Lane {
     const encoded = this.host.codec.encode(payload)
     const settings = {
       confirm: options?.confirm ?? 'accepted',
-      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      timeoutMs: options?.timeoutMs ?? this.policy.settings.sendTimeoutMs,
       signal: options?.signal,
+      waitsForRoom: true,
     } as const
+    const given = options?.headers
+    const extra = { method, ...(given !== undefined && { headers: given }) }
     if (typeof to === 'object' && 'kind' in to) {
-      const { node, headers } = resolveRule(to, this.applicationId, this.host, undefined, method)
-      return this.#peer(node).send(encoded, headers, settings)
+      const { node, group } = resolveRule(to, this.applicationId, this.host, this.#avoided)
+      const key = to.kind === 'owner' ? to.key : null
+      return this.#peer(node).send(encoded, encodeHeaders({ key, group, ...extra }), settings)
     }
-    const headers = method === null ? null : encodeHeaders(null, method)
+    const headers = encodeHeaders(extra)
     if (typeof to === 'string') return this.#peer(to).send(encoded, headers, settings)
     const results = await Promise.allSettled(
       to.map((node) => this.#peer(node).send(encoded, headers, settings)),
@@ -154,8 +164,12 @@ export class Lane {
   }
 
   /**
-   * Sends to every member that runs the application, on the same lane as `send`. Waits for nobody
-   * but, with `confirm`, for confirmations; says for each node how it went.
+   * Sends to every member that runs the application, on the same lane as `send`. A node whose buffer
+   * is full is refused with `BACKPRESSURE` at once; with `confirm` each node has `timeoutMs` for its
+   * session and its confirmation. Says for each node how it went.
+   *
+   * @throws `LIMIT_FAN_OUT` when there are more nodes than `broadcastMax`, `PAYLOAD_INVALID`,
+   *   `CONFIG_INVALID`
    */
   async broadcast(
     payload: unknown,
@@ -164,15 +178,18 @@ export class Lane {
   ): Promise<ReadonlyMap<string, Outcome>> {
     checkBroadcast(options)
     const encoded = this.host.codec.encode(payload)
-    const headers = method === null ? null : encodeHeaders(null, method)
     const targets = this.host
       .candidates(this.applicationId)
       .filter((node) => options?.includeSelf === true || node !== this.host.self)
+    this.#checkFanOut(targets.length)
+    const given = options?.headers
+    const headers = encodeHeaders({ method, ...(given !== undefined && { headers: given }) })
     const confirm = options?.confirm ?? 'accepted'
     const settings = {
       confirm,
-      timeoutMs: options?.timeoutMs ?? this.host.options.sendTimeoutMs,
+      timeoutMs: options?.timeoutMs ?? this.policy.settings.sendTimeoutMs,
       signal: options?.signal,
+      waitsForRoom: false,
     }
     const outcomes = await Promise.all(
       targets.map(async (node): Promise<[string, Outcome]> => {
@@ -206,6 +223,14 @@ export class Lane {
   closeAll(error: NodosumError): void {
     for (const lane of this.#peers.values()) lane.close(error)
     this.#peers.clear()
+  }
+
+  #checkFanOut(nodes: number): void {
+    const { broadcastMax } = this.policy.settings
+    if (nodes <= broadcastMax) return
+    const message = `${this.applicationId} runs on ${nodes} nodes, a broadcast goes to ${broadcastMax} (broadcastMax)`
+    const details = { nodes, nodesMax: broadcastMax }
+    throw new NodosumError('ERR_NODOSUM_LIMIT_FAN_OUT', message, { details })
   }
 
   #checkedPeer(to: unknown): PeerLane {
@@ -249,7 +274,7 @@ export class Application extends Lane {
   readonly #lanes: BoundedMap<string, Lane>
 
   constructor(id: ApplicationId, handlers: Handlers, host: ApplicationHost) {
-    super(id, defaultLane, 'interactive', host)
+    super(id, defaultLane, 'interactive', host, handlers.policy)
     this.id = id
     this.counters = handlers.counters
     this.#handlers = handlers
@@ -282,15 +307,27 @@ export class Application extends Lane {
     return this
   }
 
+  /**
+   * Gives this application limits, budgets and times of its own on this node, from now on; what is
+   * not given stays. Names and meanings are those of `layers.messaging`.
+   *
+   * @throws `CONFIG_INVALID` that lists every problem; then nothing changes
+   */
+  configure(options: Partial<ApplicationOptions>): this {
+    this.policy.configure(options)
+    return this
+  }
+
   /** Whether this node runs the application: it has a handler. */
   get isRunning(): boolean {
     return this.#handlers.isRunning
   }
 
   /**
-   * Resolves with the reply or rejects with exactly one coded error. Sent again, within
-   * `timeoutMs`, after refusals that say that the handler did not run; with `idempotent` also
-   * after an unknown outcome. Of a list of nodes each attempt asks one, at random among those
+   * Resolves with the reply or rejects with exactly one coded error. Sent again, at most
+   * `attemptsMax` times within `timeoutMs` and within the retry budget, after refusals that say that
+   * the handler did not run; with `idempotent` also after an unknown outcome and after an error of
+   * the handler that is `retryable`. Of a list of nodes each attempt asks one, at random among those
    * that are there.
    */
   request(
@@ -299,8 +336,8 @@ export class Application extends Lane {
     options?: RequestOptions,
     method: string | null = null,
   ): Promise<unknown> {
-    const { id: application, counters } = this
-    return this.host.request({ application, counters, to, payload, options, method })
+    const { id: application, counters, policy } = this
+    return this.host.request({ application, counters, policy, to, payload, options, method })
   }
 
   /** Ids of alive, non-draining members that run this application, self included, sorted. */
@@ -324,7 +361,7 @@ export class Application extends Lane {
     }
     if (lane === undefined) {
       parseStreamName(name, 'lane')
-      lane = new Lane(this.id, name, wanted ?? 'interactive', this.host)
+      lane = new Lane(this.id, name, wanted ?? 'interactive', this.host, this.policy)
       if (!this.#lanes.set(name, lane)) {
         const message = `${this.id} has ${this.#lanes.max} lanes already (lanesMax)`
         throw new NodosumError('ERR_NODOSUM_LIMIT_STREAMS', message)

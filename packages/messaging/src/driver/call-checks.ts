@@ -9,9 +9,9 @@ import {
   checkCallOptions,
   described,
 } from '@nodosum/kernel/options'
-import { keyBytesMax } from '../wire/message-frames.ts'
+import { headerNameBytesMax, headersMax, headerValueBytesMax, utf8Bytes } from '../wire/envelope.ts'
 import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './application.ts'
-import { keyBytes } from './outbound-messages.ts'
+import { checkRule, isRule } from './rule-checks.ts'
 
 const calls = {
   send: 'send(to, payload, options)',
@@ -20,10 +20,40 @@ const calls = {
   lane: 'lane(name, options)',
 } as const
 
+const attemptsMost = 100
+
+const callAttempts: CallOption = {
+  takes: `a whole number from 1 to ${attemptsMost}`,
+  accepts: (value) => Number.isInteger(value) && isWithin(value as number, 1, attemptsMost),
+}
+
+const headerName = /^[A-Za-z0-9._-]+$/
+
+const callHeaders: CallOption = {
+  takes:
+    `an object of at most ${headersMax} texts, with names of 1 to ${headerNameBytesMax} characters ` +
+    `of A-Z a-z 0-9 . _ - and values of at most ${headerValueBytesMax} bytes`,
+  accepts: (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    const entries = Object.entries(value)
+    return entries.length <= headersMax && entries.every(isHeader)
+  },
+}
+
+function isHeader([name, value]: [string, unknown]): boolean {
+  if (!headerName.test(name) || name.length > headerNameBytesMax) return false
+  return typeof value === 'string' && utf8Bytes(value) <= headerValueBytesMax
+}
+
+function isWithin(value: number, min: number, max: number): boolean {
+  return value >= min && value <= max
+}
+
 const sendKnown: CallOptions = new Map([
   ['confirm', callChoice('accepted', 'received', 'handled')],
   ['timeoutMs', callDuration(1)],
   ['signal', callSignal],
+  ['headers', callHeaders],
 ])
 const broadcastKnown: CallOptions = new Map([...sendKnown, ['includeSelf', callFlag]])
 const laneKnown: CallOptions = new Map([['class', callChoice('interactive', 'bulk', 'scheduled')]])
@@ -31,6 +61,8 @@ const requestKnown: CallOptions = new Map([
   ['timeoutMs', callDuration(1)],
   ['signal', callSignal],
   ['idempotent', callFlag],
+  ['attemptsMax', callAttempts],
+  ['headers', callHeaders],
 ])
 
 /** Checked as a target later. */
@@ -67,8 +99,17 @@ const askKnown: CallOptions = new Map([
   ['signal', callSignal],
   ['to', callTarget],
 ])
+const typedRequestKnown: CallOptions = new Map([
+  ...askKnown,
+  ['attemptsMax', callAttempts],
+  ['headers', callHeaders],
+])
 const contractCalls: Readonly<Record<ContractCallName, ContractCall>> = {
-  request: { call: 'node.request(method, input, options)', kind: 'request', known: askKnown },
+  request: {
+    call: 'node.request(method, input, options)',
+    kind: 'request',
+    known: typedRequestKnown,
+  },
   send: {
     call: 'node.send(method, payload, options)',
     kind: 'message',
@@ -132,18 +173,7 @@ function checkTarget(call: string, to: unknown): void {
     return
   }
   if (!isRule(to)) throw notATarget(call, 'to', to)
-  const { kind, key } = to
-  if (kind === 'any' || kind === 'nearest') return
-  if (kind !== 'owner') throw invalid(`${call}: to.kind takes 'any', 'nearest' or 'owner'`)
-  if (typeof key !== 'string' || keyBytes(key) > keyBytesMax) {
-    const got = typeof key === 'string' ? `${keyBytes(key)} bytes` : described(key)
-    const rule = `a string of at most ${keyBytesMax} bytes`
-    throw invalid(`${call}: the key of ownerOf has to be ${rule}, not ${got}`)
-  }
-}
-
-function isRule(to: unknown): to is { kind: unknown; key: unknown } {
-  return typeof to === 'object' && to !== null && 'kind' in to
+  checkRule(call, to)
 }
 
 function notATarget(call: string, where: string, value: unknown): NodosumError {

@@ -57,24 +57,47 @@ export class RemoteError extends Error {
   }
 }
 
-/** A refusal by this node, as it travels. */
-export function refusal(code: ErrorCode, message: string, data?: FailureData): Failure {
-  return { code, name: '', message, remoteCode: '', data }
+/**
+ * A refusal by this node, as it travels.
+ *
+ * @param more `retryAfterMs`: when the same may be asked again, 0 when nobody knows; `data`: what is
+ *   wrong with a payload
+ */
+export function refusal(
+  code: ErrorCode,
+  message: string,
+  { retryAfterMs = 0, data }: { retryAfterMs?: number; data?: FailureData | undefined } = {},
+): Failure {
+  const afterMs = Number.isFinite(retryAfterMs) ? Math.ceil(retryAfterMs) : 0
+  return { code, name: '', message, remoteCode: '', retryable: false, retryAfterMs: afterMs, data }
 }
 
 /** What a handler threw, as it travels; it can be anything. */
 export function handlerFailure(error: unknown): Failure {
   if (error instanceof InputRefused) {
-    return refusal('ERR_NODOSUM_PAYLOAD_INVALID', error.message, error.data)
+    return refusal('ERR_NODOSUM_PAYLOAD_INVALID', error.message, { data: error.data })
   }
-  if (!(error instanceof Error)) {
-    return { code: '', name: 'Error', message: textOf(() => error), remoteCode: '' }
-  }
+  const unknown = { code: '', name: 'Error', remoteCode: '', retryable: false, retryAfterMs: 0 }
+  if (!(error instanceof Error)) return { ...unknown, message: textOf(() => error) }
   return {
-    code: '',
+    ...unknown,
     name: textOf(() => error.name),
     message: textOf(() => error.message),
     remoteCode: textOf(() => (error as { code?: unknown }).code ?? ''),
+    retryable: isDeclaredRetryable(error),
+  }
+}
+
+/**
+ * Errors of Nodosum that a handler lets through do not count: they come from another request, and
+ * whoever made that one has tried it as often as is good.
+ */
+function isDeclaredRetryable(error: Error): boolean {
+  if (isNodosumError(error)) return false
+  try {
+    return (error as { retryable?: unknown }).retryable === true
+  } catch {
+    return false
   }
 }
 
@@ -86,7 +109,8 @@ export function declaredFailure(error: unknown, codec: PayloadCodec, bytesMax: n
     const data = codec.encode(error.data, `${code} data`)
     const size = data.bytes.length + failureBytesMax
     if (size > bytesMax) throw tooLarge(`the data of ${code}`, size, 0, bytesMax)
-    return { code: '', name: 'ContractError', message, remoteCode: code, data }
+    const name = 'ContractError'
+    return { code: '', name, message, remoteCode: code, retryable: false, retryAfterMs: 0, data }
   } catch (unfit) {
     return handlerFailure(unfit)
   }
@@ -105,8 +129,13 @@ function textOf(read: () => unknown): string {
 export function errorOf(failure: Failure, peer: string): NodosumError {
   if (Object.hasOwn(errorCatalog, failure.code)) {
     const code = failure.code as ErrorCode
+    const { retryAfterMs } = failure
     const issues = issuesOf(failure)
-    const details = { node: peer, ...(issues === null ? {} : { issues }) }
+    const details = {
+      node: peer,
+      ...(issues === null ? {} : { issues }),
+      ...(retryAfterMs > 0 && { retryAfterMs }),
+    }
     return new NodosumError(code, `${peer}: ${failure.message}`, { details })
   }
   return new NodosumError('ERR_NODOSUM_REMOTE_ERROR', `${peer}: ${failure.message}`, {
@@ -116,13 +145,15 @@ export function errorOf(failure: Failure, peer: string): NodosumError {
       remoteName: failure.name,
       remoteMessage: failure.message,
       remoteCode: failure.remoteCode,
+      remoteRetryable: failure.retryable,
     },
   })
 }
 
 /** What a refused lane means for what was to go over it. */
 export function laneError({ code, message }: LaneRefusal, peer: string): NodosumError {
-  return errorOf({ code, name: '', message, remoteCode: code }, peer)
+  const lane = { name: '', remoteCode: code, retryable: false, retryAfterMs: 0 }
+  return errorOf({ code, message, ...lane }, peer)
 }
 
 /** What is wrong with a payload, one line for each value. */

@@ -1,79 +1,27 @@
-import { BoundedQueue, type Logger, NodosumError } from '@nodosum/kernel'
+import { BoundedQueue, type Logger, NodosumError, type Scheduler } from '@nodosum/kernel'
 import type { Implementation, MethodHandler, StreamHandler } from '../contract/implement.ts'
 import type { TypedCalls } from '../contract/typed-calls.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import type { Importance, MemoryBudget } from '../core/memory-budget.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
 import { DeclaredFailure, InputRefused } from './failure.ts'
-
-/** What a handler learns about what it was given. */
-export interface MessageContext {
-  readonly from: string
-  readonly messageId: string
-  readonly application: string
-  readonly lane: string
-  readonly signal: AbortSignal
-  readonly deadlineMs: number | null
-  readonly key: string | null
-  /** Calls to other nodes, and to this one, by contract. */
-  readonly node: TypedCalls
-}
-
-/** What all contexts of one incoming lane have in common. */
-export interface Origin {
-  readonly from: string
-  readonly application: string
-  readonly lane: string
-  readonly idPrefix: string
-  readonly node: TypedCalls
-}
+import type { MessageContext } from './handler-context.ts'
+import type { HandlerTurn } from './handler-turn.ts'
 
 export type MessageHandler = (payload: unknown, context: MessageContext) => void | Promise<void>
 export type RequestHandler = (payload: unknown, context: MessageContext) => unknown
 
-/** The context; its signal costs something only when somebody looks at it. */
-export class HandlerContext implements MessageContext {
-  readonly from: string
-  readonly application: string
-  readonly lane: string
-  readonly key: string | null
-  readonly deadlineMs: number | null
-  readonly node: TypedCalls
-  readonly #idPrefix: string
-  readonly #sequence: number
-  #aborted = false
-  #controller: AbortController | null = null
-
-  constructor(origin: Origin, sequence: number, key: string | null, deadlineMs: number | null) {
-    this.from = origin.from
-    this.application = origin.application
-    this.lane = origin.lane
-    this.key = key
-    this.deadlineMs = deadlineMs
-    this.node = origin.node
-    this.#idPrefix = origin.idPrefix
-    this.#sequence = sequence
-  }
-
-  get messageId(): string {
-    return this.#idPrefix + this.#sequence
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController()
-      if (this.#aborted) this.#controller.abort()
-    }
-    return this.#controller.signal
-  }
-
-  get aborted(): boolean {
-    return this.#aborted
-  }
-
-  abort(): void {
-    this.#aborted = true
-    this.#controller?.abort()
-  }
+/** A request that can wait for its handler. */
+export interface Startable {
+  start(): void
+  /** Nobody waits for its reply any more. */
+  readonly isGivenUp: boolean
+  /** It is never going to start. */
+  drop(): void
 }
+
+/** A full queue is searched for requests that were given up, at most so often. */
+const sweepMs = 10
 
 /** The handlers of one application on this node and how much of it runs. */
 export class Handlers {
@@ -82,6 +30,12 @@ export class Handlers {
   onRequest: RequestHandler | null = null
   /** True while the node drains: new work is refused. */
   draining = false
+  readonly counters: DeliveryCounters
+  readonly logger: Logger
+  readonly policy: ApplicationPolicy
+  readonly scheduler: Scheduler
+  readonly memory: MemoryBudget
+  readonly turn: HandlerTurn
   /** What handlers call other nodes with. */
   readonly node: TypedCalls
   #methods: ReadonlyMap<string, MethodHandler> = new Map()
@@ -90,34 +44,51 @@ export class Handlers {
   #messages = 0
   #requests = 0
   #startsQueued = false
-  readonly counters: DeliveryCounters
-  readonly logger: Logger
-  readonly #concurrencyMax: number
-  readonly #requestQueue: BoundedQueue<() => void> | null
+  #requestQueue: BoundedQueue<Startable> | null = null
+  #sweptMs = Number.NEGATIVE_INFINITY
   readonly #paused = new Set<() => void>()
 
   constructor(options: {
     application: string
     counters: DeliveryCounters
     logger: Logger
-    concurrencyMax: number
-    requestQueueMax: number
     streamsMax: number
     node: TypedCalls
+    policy: ApplicationPolicy
+    scheduler: Scheduler
+    memory: MemoryBudget
+    turn: HandlerTurn
   }) {
     this.application = options.application
     this.counters = options.counters
     this.logger = options.logger
     this.node = options.node
     this.#streamsMax = options.streamsMax
-    this.#concurrencyMax = options.concurrencyMax
-    this.#requestQueue =
-      options.requestQueueMax === 0 ? null : new BoundedQueue(options.requestQueueMax)
+    this.policy = options.policy
+    this.scheduler = options.scheduler
+    this.memory = options.memory
+    this.turn = options.turn
   }
 
   /** Handlers that have started and not finished, and requests that wait for one. */
   get busy(): number {
-    return this.#messages + this.#requests + this.#streams + (this.#requestQueue?.size ?? 0)
+    return this.#messages + this.#requests + this.#streams + this.waiting
+  }
+
+  /** Handlers of messages and of requests that have started and not finished. */
+  get running(): { readonly messages: number; readonly requests: number } {
+    return { messages: this.#messages, requests: this.#requests }
+  }
+
+  /** Requests that wait for a handler. */
+  get waiting(): number {
+    return this.#requestQueue?.size ?? 0
+  }
+
+  /** What gives way when memory is short. */
+  importance(kind: 'messages' | 'requests'): Importance {
+    if (this.policy.isControl) return 'control'
+    return kind === 'messages' ? 'bulk' : 'interactive'
   }
 
   /** Whether this node runs the application: it has a handler. */
@@ -177,7 +148,7 @@ export class Handlers {
   }
 
   get messagesAreFull(): boolean {
-    return this.#messages >= this.#concurrencyMax
+    return this.#messages >= this.policy.settings.handlerConcurrencyMax
   }
 
   messageStarted(): void {
@@ -204,25 +175,56 @@ export class Handlers {
   }
 
   /** Starts a request now or when its turn comes; false when the queue is full. */
-  admitRequest(start: () => void): boolean {
-    if (this.#requests < this.#concurrencyMax) {
-      this.#requests += 1
-      start()
+  admitRequest(request: Startable): boolean {
+    const { handlerConcurrencyMax, requestQueueMax } = this.policy.settings
+    // What came first goes first: what waits for the next turn is not overtaken.
+    if (this.#requests < handlerConcurrencyMax && this.waiting === 0 && !this.turn.isOver) {
+      this.#start(request)
       return true
     }
-    return this.#requestQueue?.offer(start) ?? false
+    if (this.waiting >= requestQueueMax) this.#sweep()
+    if (this.waiting >= requestQueueMax) return false
+    this.#requestQueue ??= new BoundedQueue(requestQueueBound)
+    this.#requestQueue.offer(request)
+    this.#startWaiting()
+    return true
   }
 
   requestFinished(): void {
     this.#requests -= 1
+    this.#startWaiting()
+  }
+
+  #start(request: Startable): void {
+    this.#requests += 1
+    this.turn.begin()
+    request.start()
+    this.turn.returned()
+  }
+
+  /** Handlers that never return must not fill the queue with what nobody waits for. */
+  #sweep(): void {
+    const nowMs = this.scheduler.nowMs()
+    if (this.#requestQueue === null || nowMs - this.#sweptMs < sweepMs) return
+    this.#sweptMs = nowMs
+    for (const request of this.#requestQueue.clear()) {
+      if (request.isGivenUp) request.drop()
+      else this.#requestQueue.offer(request)
+    }
+  }
+
+  readonly #startWaiting = (): void => {
     // A request that ends at once comes back here; a loop, else a long queue would be a deep stack.
     if (this.#startsQueued) return
     this.#startsQueued = true
-    while (this.#requests < this.#concurrencyMax) {
+    while (this.#requests < this.policy.settings.handlerConcurrencyMax) {
+      if (this.turn.isOver) {
+        if (this.waiting > 0) this.turn.whenNext(this.#startWaiting)
+        break
+      }
       const next = this.#requestQueue?.poll()
       if (next === undefined) break
-      this.#requests += 1
-      next()
+      this.#start(next)
     }
     this.#startsQueued = false
   }
@@ -237,6 +239,9 @@ export class Handlers {
     )
   }
 }
+
+/** The largest `requestQueueMax`; the queue's memory follows what waits. */
+const requestQueueBound = 65_536
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

@@ -1,19 +1,17 @@
 import { ByteReader, type ErrorCode, isNodosumError } from '@nodosum/kernel'
 import type { PayloadCodec } from '../adapters/cbor-payload.ts'
+import type { Group } from '../core/target.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import {
-  decodeHeaders,
-  envelopeBit,
-  type FailureData,
-  messageFrame,
-  noHeaders,
-} from '../wire/message-frames.ts'
+import { decodeHeaders, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { type FailureData, messageFrame } from '../wire/message-frames.ts'
 import type { ControlWriter } from './control-writer.ts'
 import { handlerFailure, InputRefused, refusal } from './failure.ts'
-import { HandlerContext, type Handlers, isThenable, type Origin } from './handlers.ts'
+import { HandlerContext, type Origin } from './handler-context.ts'
+import { type Handlers, isThenable } from './handlers.ts'
+import { LaneHolds } from './lane-holds.ts'
 
-/** Whether this node owns a routing key of an application. */
-export type Owns = (application: string, key: string) => boolean
+/** Whether this node owns a routing key among a group of the members that run an application. */
+export type Owns = (application: string, key: string, group: Group | null) => boolean
 
 /** After this many payloads in a row that do not decode, the lane's session ends. */
 const undecodableMax = 16
@@ -29,6 +27,7 @@ export class InboundMessages {
   readonly #onBroken: (what: string) => void
   readonly #codec: PayloadCodec
   readonly #origin: Origin
+  readonly #holds: LaneHolds
   readonly #running = new Set<HandlerContext>()
   #startedSequence = 0
   #toldSequence = 0
@@ -55,8 +54,10 @@ export class InboundMessages {
     this.#markDirty = options.markDirty
     this.#onBroken = options.onBroken
     this.#codec = options.codec
+    this.#holds = new LaneHolds(options.lane, options.session.peer, options.handlers)
     this.#origin = {
       from: options.session.peer,
+      identity: options.session.uri || null,
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
@@ -72,25 +73,24 @@ export class InboundMessages {
     this.#settled(sequence)
     this.#handlers.counters.received += 1
     let at = start + 1
-    let { key, method } = noHeaders
+    let envelope = plainEnvelope
     if ((bits & envelopeBit.headers) !== 0) {
       const reader = new ByteReader(bytes, at, end)
-      const headers = decodeHeaders(reader)
-      key = headers.key
-      method = headers.method
+      envelope = decodeHeaders(reader)
       if (reader.failed) return this.#refuse(sequence, 'ERR_NODOSUM_DECODE_FAILED', 'headers')
       at = reader.offset
     }
-    const handler = this.#handlers.messageHandler(method)
+    const handler = this.#handlers.messageHandler(envelope.method)
     const { application } = this.#origin
     if (handler === null) {
-      const message = this.#handlers.noHandler('message', method)
+      const message = this.#handlers.noHandler('message', envelope.method)
       return this.#refuse(sequence, 'ERR_NODOSUM_NO_HANDLER', message)
     }
     if (this.#handlers.draining) {
       return this.#refuse(sequence, 'ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
     }
-    if (key !== null && !this.#owns(application, key)) {
+    const { key } = envelope
+    if (key !== null && !this.#owns(application, key, envelope.group)) {
       return this.#refuse(sequence, 'ERR_NODOSUM_NOT_OWNER', `not the owner of ${key}`)
     }
     let payload: unknown = bytes.subarray(at, end)
@@ -107,19 +107,23 @@ export class InboundMessages {
         return
       }
     }
-    const context = new HandlerContext(this.#origin, sequence, key, null)
+    const context = new HandlerContext(this.#origin, sequence, envelope, null)
     const confirm = (bits & envelopeBit.confirmHandled) !== 0
+    this.#holds.begin()
     let result: unknown
+    let threw = false
     try {
       result = handler(payload, context)
     } catch (error) {
+      threw = true
       if (error instanceof InputRefused) {
         const { message, data } = error
-        return this.#refuse(sequence, 'ERR_NODOSUM_PAYLOAD_INVALID', message, data)
-      }
-      return this.#finished(sequence, confirm, error)
+        this.#refuse(sequence, 'ERR_NODOSUM_PAYLOAD_INVALID', message, data)
+      } else this.#finished(sequence, confirm, error)
     }
-    if (isThenable(result)) this.#wait(sequence, confirm, context, result)
+    this.#holds.returned(end - start)
+    if (threw) return
+    if (isThenable(result)) this.#wait(sequence, confirm, context, result, end - start)
     else if (confirm) this.#control.mark(messageFrame.handled, this.#lane.stream, sequence)
   }
 
@@ -130,7 +134,7 @@ export class InboundMessages {
 
   closed(): void {
     this.#over = true
-    this.#handlers.forget(this.#resume)
+    this.#holds.close()
     for (const context of this.#running) context.abort()
   }
 
@@ -148,7 +152,7 @@ export class InboundMessages {
 
   #refuse(sequence: number, code: ErrorCode, message: string, data?: FailureData): void {
     const { stream } = this.#lane
-    this.#control.failure(messageFrame.refused, stream, sequence, refusal(code, message, data))
+    this.#control.failure(messageFrame.refused, stream, sequence, refusal(code, message, { data }))
   }
 
   #wait(
@@ -156,18 +160,15 @@ export class InboundMessages {
     confirm: boolean,
     context: HandlerContext,
     result: PromiseLike<unknown>,
+    bytes: number,
   ): void {
     this.#running.add(context)
-    this.#handlers.messageStarted()
-    if (this.#handlers.messagesAreFull) {
-      this.#lane.pause()
-      this.#handlers.whenMessagesHaveRoom(this.#resume)
-    }
+    this.#holds.started(bytes)
     const done = (error: unknown, threw: boolean): void => {
       this.#running.delete(context)
       if (threw) this.#finished(sequence, confirm, error)
       else if (confirm) this.#control.mark(messageFrame.handled, this.#lane.stream, sequence)
-      this.#handlers.messageFinished()
+      this.#holds.finished(bytes)
     }
     result.then(
       () => done(null, false),
@@ -180,9 +181,5 @@ export class InboundMessages {
     if (!confirm) return
     const { stream } = this.#lane
     this.#control.failure(messageFrame.handled, stream, sequence, handlerFailure(error))
-  }
-
-  readonly #resume = (): void => {
-    if (!this.#over) this.#lane.resume()
   }
 }

@@ -1,23 +1,61 @@
 import { BoundedMap, ByteReader, type Scheduler } from '@nodosum/kernel'
 import type { PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { IncomingLane, Session } from '../ports.ts'
-import {
-  decodeHeaders,
-  envelopeBit,
-  type Failure,
-  messageFrame,
-  noHeaders,
-} from '../wire/message-frames.ts'
+import { decodeHeaders, type Envelope, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { type Failure, messageFrame } from '../wire/message-frames.ts'
+import { admissionProblem } from './admission.ts'
 import type { ControlWriter } from './control-writer.ts'
 import { declaredFailure, handlerFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
-import {
-  HandlerContext,
-  type Handlers,
-  isThenable,
-  type Origin,
-  type RequestHandler,
-} from './handlers.ts'
+import { HandlerContext, type Origin } from './handler-context.ts'
+import { type Handlers, isThenable, type RequestHandler, type Startable } from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
+
+/** A request that waits for its handler or is being handled. */
+class Admitted implements Startable {
+  readonly sequence: number
+  readonly handler: RequestHandler
+  readonly body: Uint8Array
+  readonly cbor: boolean
+  readonly context: HandlerContext
+  /** What of the node's memory it keeps. */
+  readonly keptBytes: number
+  readonly #untilMs: number
+  readonly #owner: { start(request: Admitted): void; release(request: Admitted): void }
+  readonly #scheduler: Scheduler
+
+  constructor(
+    owner: { start(request: Admitted): void; release(request: Admitted): void },
+    scheduler: Scheduler,
+    request: Pick<Admitted, 'sequence' | 'handler' | 'body' | 'cbor' | 'context' | 'keptBytes'>,
+    untilMs: number,
+  ) {
+    this.sequence = request.sequence
+    this.handler = request.handler
+    this.body = request.body
+    this.cbor = request.cbor
+    this.context = request.context
+    this.keptBytes = request.keptBytes
+    this.#untilMs = untilMs
+    this.#owner = owner
+    this.#scheduler = scheduler
+  }
+
+  /** The caller has cancelled it, or its time is over. */
+  get isGivenUp(): boolean {
+    return this.context.aborted || this.#scheduler.nowMs() > this.#untilMs
+  }
+
+  start(): void {
+    this.#owner.start(this)
+  }
+
+  drop(): void {
+    this.#owner.release(this)
+  }
+}
+
+/** What a request keeps beside its payload, roughly. */
+const contextBytes = 512
 
 /** Answers the requests of one incoming lane: each gets exactly one reply or failure. */
 export class InboundRequests {
@@ -31,7 +69,7 @@ export class InboundRequests {
   readonly #bytesMax: number
   readonly #onBroken: (what: string) => void
   readonly #origin: Origin
-  readonly #contexts: BoundedMap<number, HandlerContext>
+  readonly #admitted: BoundedMap<number, Admitted>
 
   constructor(options: {
     lane: IncomingLane
@@ -43,7 +81,7 @@ export class InboundRequests {
     idPrefix: string
     codec: PayloadCodec
     bytesMax: number
-    contextsMax: number
+    admittedMax: number
     onBroken: (what: string) => void
   }) {
     this.#lane = options.lane
@@ -55,9 +93,10 @@ export class InboundRequests {
     this.#codec = options.codec
     this.#bytesMax = options.bytesMax
     this.#onBroken = options.onBroken
-    this.#contexts = new BoundedMap(options.contextsMax)
+    this.#admitted = new BoundedMap(options.admittedMax)
     this.#origin = {
       from: options.session.peer,
+      identity: options.session.uri || null,
       application: options.lane.application,
       lane: options.lane.name,
       idPrefix: options.idPrefix,
@@ -72,70 +111,57 @@ export class InboundRequests {
     if (type !== messageFrame.request || reader.failed) {
       return this.#onBroken(`frame type ${type} on a lane of requests`)
     }
-    const { key, method } = (bits & envelopeBit.headers) === 0 ? noHeaders : decodeHeaders(reader)
+    const hasHeaders = (bits & envelopeBit.headers) !== 0
+    const envelope = hasHeaders ? decodeHeaders(reader) : plainEnvelope
     if (reader.failed) return this.#onBroken('the headers of a request do not decode')
     this.#handlers.counters.received += 1
-    const handler = this.#handlers.requestHandler(method)
+    const handler = this.#handlers.requestHandler(envelope.method)
     if (handler === null) {
-      const message = this.#handlers.noHandler('request', method)
+      const message = this.#handlers.noHandler('request', envelope.method)
       return this.#fail(sequence, refusal('ERR_NODOSUM_NO_HANDLER', message))
     }
-    const problem = this.#problem(key)
+    const nowMs = this.#scheduler.nowMs()
+    const problem = this.#problem(envelope, end - start, nowMs)
     if (problem !== null) return this.#fail(sequence, problem)
-    const context = new HandlerContext(this.#origin, sequence, key, deadlineMs)
-    if (!this.#contexts.set(sequence, context)) return this.#fail(sequence, overload(this.#origin))
     const body = reader.rest()
+    const context = new HandlerContext(this.#origin, sequence, envelope, deadlineMs)
     const cbor = (bits & envelopeBit.cbor) !== 0
-    const untilMs = this.#scheduler.nowMs() + deadlineMs
-    const admitted = this.#handlers.admitRequest(() =>
-      this.#start(sequence, handler, body, cbor, context, untilMs),
-    )
-    if (!admitted) {
-      this.#contexts.delete(sequence)
-      this.#fail(sequence, overload(this.#origin))
-    }
+    const keptBytes = end - start + contextBytes
+    const parts = { sequence, handler, body, cbor, context, keptBytes }
+    const request = new Admitted(this, this.#scheduler, parts, nowMs + deadlineMs)
+    this.#handlers.memory.take(keptBytes)
+    if (this.#admitted.set(sequence, request) && this.#handlers.admitRequest(request)) return
+    this.release(request)
+    this.#fail(sequence, overload(this.#origin))
   }
 
   /** The caller gave up. */
   cancel(sequence: number): void {
-    this.#contexts.get(sequence)?.abort()
+    this.#admitted.get(sequence)?.context.abort()
   }
 
   /** No request runs or waits. */
   get isIdle(): boolean {
-    return this.#contexts.size === 0
+    return this.#admitted.size === 0
   }
 
   closed(): void {
-    for (const context of this.#contexts.values()) context.abort()
+    for (const { context } of this.#admitted.values()) context.abort()
   }
 
-  #problem(key: string | null): Failure | null {
-    const { application } = this.#origin
-    if (this.#handlers.draining) {
-      return refusal('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
-    }
-    if (key !== null && !this.#owns(application, key)) {
-      return refusal('ERR_NODOSUM_NOT_OWNER', `not the owner of ${key}`)
-    }
+  #problem(envelope: Envelope, bytes: number, nowMs: number): Failure | null {
     if (this.#session.controlIsLate) return overload(this.#origin)
-    return null
+    const { from } = this.#origin
+    return admissionProblem(this.#handlers, this.#owns, { from, envelope, bytes, nowMs })
   }
 
-  #start(
-    sequence: number,
-    handler: RequestHandler,
-    body: Uint8Array,
-    cbor: boolean,
-    context: HandlerContext,
-    untilMs: number,
-  ): void {
-    // The caller has given up; nobody waits for a result.
-    const isLate = context.aborted || this.#scheduler.nowMs() > untilMs
-    if (isLate) return this.#finish(sequence)
+  /** For the queue of handlers: its turn has come. */
+  start(request: Admitted): void {
+    const { sequence, handler, context } = request
+    if (request.isGivenUp) return this.#finish(sequence)
     let payload: unknown
     try {
-      payload = this.#codec.decode(body, cbor)
+      payload = this.#codec.decode(request.body, request.cbor)
     } catch (error) {
       this.#fail(sequence, refusal('ERR_NODOSUM_PAYLOAD_INVALID', (error as Error).message))
       return this.#finish(sequence)
@@ -179,8 +205,16 @@ export class InboundRequests {
   }
 
   #finish(sequence: number): void {
-    this.#contexts.delete(sequence)
+    const request = this.#admitted.get(sequence)
+    if (request !== undefined) this.release(request)
     this.#handlers.requestFinished()
+  }
+
+  /** For the queue of handlers: it is over, or never going to start. */
+  release({ sequence, keptBytes }: Admitted): void {
+    this.#admitted.delete(sequence)
+    this.#handlers.memory.give(keptBytes)
+    this.#handlers.policy.quotas.finished(this.#origin.from)
   }
 }
 

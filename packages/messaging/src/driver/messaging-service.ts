@@ -2,8 +2,6 @@ import {
   type ApplicationId,
   type BootId,
   BoundedMap,
-  type ErrorCode,
-  isApplicationId,
   type Logger,
   type NodeId,
   NodosumError,
@@ -15,30 +13,23 @@ import { PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { Implementation } from '../contract/implement.ts'
 import { type TypedCalls, typedCalls } from '../contract/typed-calls.ts'
 import { inFlight, newDeliveryCounters } from '../core/delivery-ledger.ts'
+import { MemoryBudget, type MemorySnapshot } from '../core/memory-budget.ts'
 import { nearestOf } from '../core/nearest.ts'
 import { rendezvousOwner } from '../core/rendezvous.ts'
-import type { MessagingOptions } from '../options.ts'
-import type {
-  Directory,
-  IncomingLane,
-  LaneClass,
-  OutgoingLane,
-  Session,
-  Sessions,
-} from '../ports.ts'
+import { isInGroup } from '../core/target.ts'
+import { applicationDefaults, type MessagingOptions } from '../options.ts'
+import type { Directory, LaneClass, Session, Sessions } from '../ports.ts'
 import { Application, type ApplicationHost } from './application.ts'
+import { ApplicationPolicy } from './application-policy.ts'
 import type { ApplicationSnapshot, Undelivered } from './application-snapshot.ts'
+import { HandlerTurn } from './handler-turn.ts'
 import { Handlers } from './handlers.ts'
-import { InboundMessages, type Owns } from './inbound-messages.ts'
-import { InboundRequests } from './inbound-requests.ts'
-import { messageIdPrefix } from './message-id.ts'
-import { OutboundMessages } from './outbound-messages.ts'
-import { OutboundRequests } from './outbound-requests.ts'
+import type { Owns } from './inbound-messages.ts'
+import { LaneEnds } from './lane-ends.ts'
 import type { PeerLaneHost } from './peer-lane.ts'
 import { type LinkParts, PeerLink } from './peer-link.ts'
 import { performRequest, type RequestCall, type RequestHost } from './request-call.ts'
 import { StreamCall, type StreamHost } from './stream-call.ts'
-import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
 const closedText = 'this node is closed; createNode starts another'
 
@@ -62,8 +53,11 @@ export class MessagingService {
   readonly #random: Random
   readonly #logger: Logger
   readonly #options: MessagingOptions
-  readonly #messageBytesMax: number
+  readonly #ends: LaneEnds
   readonly #codec: PayloadCodec
+  readonly #isControl: (application: string) => boolean
+  readonly #memory: MemoryBudget
+  readonly #turn: HandlerTurn
   readonly #applications: BoundedMap<string, Registered>
   readonly #links = new Map<Session, PeerLink>()
   readonly #applicationHost: ApplicationHost
@@ -80,6 +74,8 @@ export class MessagingService {
     options: MessagingOptions
     /** Largest body of a frame. */
     messageBytesMax: number
+    /** Applications with which the node itself talks to its cluster: no limit holds them up. */
+    isControl?: (application: string) => boolean
   }) {
     this.#self = options.self
     this.#sessions = options.sessions
@@ -88,13 +84,15 @@ export class MessagingService {
     this.#random = options.random
     this.#logger = options.logger
     this.#options = options.options
-    this.#messageBytesMax = options.messageBytesMax
-    const { payloadDepthMax, payloadItemsMax, sendTimeoutMs, requestTimeoutMs } = options.options
+    const { payloadDepthMax, payloadItemsMax, memoryBytesMax, handlerTurnMs } = options.options
     this.#codec = new PayloadCodec({
       depthMax: payloadDepthMax,
       itemsMax: payloadItemsMax,
       bytesMax: options.messageBytesMax,
     })
+    this.#isControl = options.isControl ?? (() => false)
+    this.#memory = new MemoryBudget(memoryBytesMax)
+    this.#turn = new HandlerTurn(options.scheduler, handlerTurnMs)
     this.#applications = new BoundedMap(options.options.applicationsMax)
     this.#applicationHost = {
       self: options.self.nodeId,
@@ -102,21 +100,34 @@ export class MessagingService {
       codec: this.#codec,
       laneHost: (application, lane, laneClass) => this.#laneHost(application, lane, laneClass),
       candidates: (application) => this.#directory.candidates(application),
-      owner: (application, key) => this.#owner(application, key),
+      tags: (node) => this.#directory.tags(node),
+      draw: () => this.#random.float(),
       any: (nodes) => this.#random.pick(nodes),
       nearest: (nodes) => nearestOf(nodes, (node) => this.#directory.rttMs(node)),
       request: (call) => this.#request(call),
       registered: () => this.#announce(),
     }
+    this.#ends = new LaneEnds({
+      bootId: options.self.bootId,
+      scheduler: options.scheduler,
+      codec: this.#codec,
+      options: options.options,
+      bytesMax: options.messageBytesMax,
+      owns: this.#owns,
+      counters: (id) => this.#registered(id).application.counters,
+      handlers: (id) => {
+        const isKnown = this.#applications.has(id)
+        return isKnown || !this.#applications.isFull ? this.#registered(id).handlers : null
+      },
+      undelivered: (message) => this.onUndelivered?.(message),
+    })
     this.calls = typedCalls({
       scheduler: options.scheduler,
       codec: this.#codec,
-      sendTimeoutMs,
-      requestTimeoutMs,
       application: (id) => this.application(id),
       stream: (call) => {
-        const { id, counters } = this.application(call.application)
-        return new StreamCall({ ...call, application: id, counters }, this.#streamHost())
+        const { id, counters, policy } = this.application(call.application)
+        return new StreamCall({ ...call, application: id, counters, policy }, this.#streamHost())
       },
     })
   }
@@ -132,6 +143,12 @@ export class MessagingService {
     this.#announce()
   }
 
+  /** The options that it was given have changed: what applications have not set for themselves follows. */
+  optionsChanged(): void {
+    const settings = applicationDefaults(this.#options)
+    for (const { handlers } of this.#applications.values()) handlers.policy.useDefaults(settings)
+  }
+
   /** Takes over a new session; to be called before anything arrives on it. */
   attach(session: Session): void {
     this.#links.set(session, new PeerLink(session, this.#scheduler, this.#parts))
@@ -144,10 +161,23 @@ export class MessagingService {
 
   snapshot(): Record<string, ApplicationSnapshot> {
     const all: Record<string, ApplicationSnapshot> = {}
-    for (const [id, { application }] of this.#applications) {
-      all[id] = { ...application.counters, inFlight: inFlight(application.counters) }
+    for (const [id, { application, handlers }] of this.#applications) {
+      const { running } = handlers
+      all[id] = {
+        ...application.counters,
+        inFlight: inFlight(application.counters),
+        messagesRunning: running.messages,
+        requestsRunning: running.requests,
+        requestsWaiting: handlers.waiting,
+        ...handlers.policy.snapshot(),
+      }
     }
     return all
+  }
+
+  /** What messages and requests that are not finished keep of this node's memory. */
+  get memory(): MemorySnapshot {
+    return this.#memory.snapshot()
   }
 
   /** Messages and requests of this node without an outcome, and handlers that run on it. */
@@ -175,7 +205,10 @@ export class MessagingService {
       // Whoever sends to this node from now on is told for sure that it was not handled.
       this.#closing = this.#flushed().then(() => this.drain())
       const error = new NodosumError('ERR_NODOSUM_SHUT_DOWN', closedText)
-      for (const { application } of this.#applications.values()) application.closeAll(error)
+      for (const { application, handlers } of this.#applications.values()) {
+        application.closeAll(error)
+        handlers.policy.breakers.close()
+      }
     }
     return this.#closing
   }
@@ -199,10 +232,18 @@ export class MessagingService {
         application: id,
         counters: newDeliveryCounters(),
         logger: this.#logger,
-        concurrencyMax: this.#options.handlerConcurrencyMax,
-        requestQueueMax: this.#options.requestQueueMax,
         streamsMax: this.#options.streamsMax,
         node: this.calls,
+        policy: new ApplicationPolicy({
+          application: id,
+          isControl: this.#isControl(id),
+          settings: this.#options,
+          scheduler: this.#scheduler,
+          random: this.#random.stream(`breakers of ${id}`),
+        }),
+        scheduler: this.#scheduler,
+        memory: this.#memory,
+        turn: this.#turn,
       })
       found = { application: new Application(id, handlers, this.#applicationHost), handlers }
       if (!this.#applications.set(id, found)) {
@@ -248,16 +289,18 @@ export class MessagingService {
     throw new NodosumError('ERR_NODOSUM_CONNECTION_LOST', `the session to ${peer} ended at once`)
   }
 
-  #owner(application: ApplicationId, key: string): NodeId | undefined {
-    return rendezvousOwner(key, this.#directory.candidates(application))
+  readonly #owns: Owns = (application, key, group) => {
+    const all = this.#directory.candidates(application as ApplicationId)
+    const members =
+      group === null ? all : all.filter((node) => isInGroup(this.#directory.tags(node), group))
+    return rendezvousOwner(key, members) === this.#self.nodeId
   }
-
-  readonly #owns: Owns = (application, key) =>
-    this.#owner(application as ApplicationId, key) === this.#self.nodeId
 
   #laneHost(application: ApplicationId, lane: string, laneClass: LaneClass): PeerLaneHost {
     return {
       scheduler: this.#scheduler,
+      memory: this.#memory,
+      importance: this.#isControl(application) ? 'control' : 'bulk',
       open: (peer) => this.#openLink(peer)?.messages(application, lane, laneClass) ?? null,
       connect: async (peer) => void (await this.#connect(peer)),
       problem: (peer) => this.#problem(peer),
@@ -276,7 +319,7 @@ export class MessagingService {
       ...this.#applicationHost,
       scheduler: this.#scheduler,
       random: this.#random,
-      options: this.#options,
+      memory: this.#memory,
       problem: (peer) => this.#problem(peer),
       lane: async (peer, application) => {
         const link = this.#link(peer) ?? (await this.#connect(peer))
@@ -296,19 +339,10 @@ export class MessagingService {
   }
 
   readonly #parts: LinkParts = {
-    messages: (link, application, lane) => this.#outbound(link, application, lane),
-    requests: (link, application, lane) =>
-      new OutboundRequests({
-        lane,
-        session: link.session,
-        counters: this.#registered(application as ApplicationId).application.counters,
-        scheduler: this.#scheduler,
-        codec: this.#codec,
-        bytesMax: this.#messageBytesMax,
-        pendingMax: this.#options.pendingRequestsMax,
-      }),
-    inbound: (link, lane) => this.#inbound(link, lane),
-    streams: (ends) => this.#streams(ends),
+    messages: (link, application, lane) => this.#ends.messages(link, application, lane),
+    requests: (link, application, lane) => this.#ends.requests(link, application, lane),
+    inbound: (link, lane) => this.#ends.inbound(link, lane),
+    streams: (ends) => this.#ends.streams(ends),
     closed: (link) => {
       this.#links.delete(link.session)
       this.#scheduler.immediate(() => {
@@ -318,67 +352,5 @@ export class MessagingService {
         }
       })
     },
-  }
-
-  #outbound(link: PeerLink, id: string, lane: OutgoingLane): OutboundMessages {
-    const { application } = this.#registered(id as ApplicationId)
-    return new OutboundMessages({
-      lane,
-      session: link.session,
-      counters: application.counters,
-      inFlightMax: this.#options.inFlightMax,
-      bytesMax: this.#messageBytesMax,
-      idPrefix: messageIdPrefix(this.#self.bootId, link.session.peerBootId, link.session, lane),
-      onUndelivered: (messageId: string, to: string, code: ErrorCode) =>
-        this.onUndelivered?.({ application: `${id}`, messageId, to, code }),
-    })
-  }
-
-  #streams(ends: StreamEnds): StreamLane {
-    const { session, application } = ends
-    return new StreamLane({
-      ...ends,
-      handlers: this.#registered(application as ApplicationId).handlers,
-      scheduler: this.#scheduler,
-      options: this.#options,
-      codec: this.#codec,
-      bytesMax: this.#messageBytesMax,
-      owns: this.#owns,
-      idPrefix: (stream) =>
-        messageIdPrefix(session.peerBootId, this.#self.bootId, session, { stream }),
-    })
-  }
-
-  #inbound(
-    link: PeerLink,
-    lane: IncomingLane,
-  ): InboundMessages | InboundRequests | StreamLane | null {
-    if (!isApplicationId(lane.application)) return null
-    if (this.#applications.isFull && !this.#applications.has(lane.application)) return null
-    const { handlers } = this.#registered(lane.application)
-    const { session } = link
-    const shared = {
-      lane,
-      session,
-      control: link.control,
-      handlers,
-      codec: this.#codec,
-      owns: this.#owns,
-      idPrefix: messageIdPrefix(session.peerBootId, this.#self.bootId, session, lane),
-      onBroken: link.broken,
-    }
-    if (lane.kind === 'streams') {
-      const streams = link.streams(lane.application)
-      return streams.bind(lane.stream) ? streams : null
-    }
-    if (lane.kind === 'messages') {
-      return new InboundMessages({ ...shared, markDirty: link.markDirty })
-    }
-    return new InboundRequests({
-      ...shared,
-      scheduler: this.#scheduler,
-      bytesMax: this.#messageBytesMax,
-      contextsMax: this.#options.handlerConcurrencyMax + this.#options.requestQueueMax,
-    })
   }
 }

@@ -1,8 +1,9 @@
-import { BoundedMap, BoundedQueue, type ErrorCode, NodosumError, utf8Encode } from '@nodosum/kernel'
+import { BoundedMap, BoundedQueue, type ErrorCode, NodosumError } from '@nodosum/kernel'
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
 import { type DeliveryCounters, LaneLedger } from '../core/delivery-ledger.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
-import { encodeHeaders, envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import { encodeHeaders, envelopeBit } from '../wire/envelope.ts'
+import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import { errorOf, isTooLarge, laneError, tooLarge } from './failure.ts'
 
 /** Hears how a message ended whose caller asked for a confirmation. */
@@ -64,11 +65,6 @@ export class OutboundMessages {
   /** Every message is confirmed as far as its caller asked. */
   get isIdle(): boolean {
     return this.#ledger.inFlight === 0
-  }
-
-  /** The bytes of a message with a routing key in front of them. */
-  static headers(key: string | null): Uint8Array | null {
-    return key === null ? null : encodeHeaders(key)
   }
 
   /** Accepts one message, or says with which code not. */
@@ -187,9 +183,4 @@ export class OutboundMessages {
     const what = `${frame} from ${this.#session.peer} names a message that is not in flight`
     this.#session.end(new NodosumError('ERR_NODOSUM_DECODE_FAILED', what))
   }
-}
-
-/** Length in UTF-8, for the limit on routing keys. */
-export function keyBytes(key: string): number {
-  return utf8Encode(key).length
 }

@@ -9,7 +9,8 @@ import {
 import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
-import { envelopeBit, type Failure, messageFrame } from '../wire/message-frames.ts'
+import { envelopeBit } from '../wire/envelope.ts'
+import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import { errorOf, isTooLarge, laneError, tooLarge } from './failure.ts'
 
 interface Pending {

@@ -8,6 +8,7 @@ import {
   type TimerHandle,
 } from '@nodosum/kernel'
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
+import type { Importance, MemoryBudget } from '../core/memory-budget.ts'
 import { notConnected, reasonOf } from './failure.ts'
 import type { Confirmation, OutboundMessages } from './outbound-messages.ts'
 
@@ -15,21 +16,28 @@ export interface SendSettings {
   readonly confirm: 'accepted' | 'received' | 'handled'
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /** Whether it waits while the buffer is full; for a session it waits anyway. */
+  readonly waitsForRoom: boolean
 }
 
 /** A send that was not accepted yet. */
 interface Waiting {
-  readonly payload: EncodedPayload
+  /** Null once it was accepted: then the stream has it. */
+  payload: EncodedPayload | null
   readonly headers: Uint8Array | null
   readonly settings: SendSettings
   readonly settle: (error: NodosumError | null) => void
   accepted: boolean
   done: boolean
+  /** What of the node's memory it keeps while it waits. */
+  heldBytes: number
 }
 
 /** What a peer lane needs of the node around it. */
 export interface PeerLaneHost {
   readonly scheduler: Scheduler
+  readonly memory: MemoryBudget
+  readonly importance: Importance
   /** The lane over the session that there is, or null. */
   open(peer: NodeId): OutboundMessages | null
   /** Resolves when there is a session. */
@@ -40,6 +48,9 @@ export interface PeerLaneHost {
 }
 
 const reconnectMs = 100
+
+/** What a send that waits keeps beside its payload, roughly. */
+const waitingBytes = 512
 
 /**
  * One lane to one node over as many sessions as it takes, and over as many lanes of each: an idle one
@@ -89,7 +100,7 @@ export class PeerLane {
         if (this.#out !== null) return this.#out.tooLarge(payload, headers)
         break
       case 'ERR_NODOSUM_BACKPRESSURE':
-        return new NodosumError(code, `no room for a message to ${this.peer}`)
+        return this.#noRoom()
     }
     const problem = this.#host.problem(this.peer)
     return problem ?? new NodosumError(code, `a message to ${this.peer} was refused`)
@@ -103,13 +114,41 @@ export class PeerLane {
         this.#host.refused()
         return reject(problem ?? cancelled())
       }
+      while (this.#waiting.peek()?.done) this.#waiting.poll()
       const waiting = this.#entry(payload, headers, settings, resolve, reject)
       if (this.#waiting.size === 0 && this.#offer(waiting)) return
-      if (!this.#waiting.offer(waiting)) {
-        const message = `${this.#waiting.max} sends to ${this.peer} wait already (waitingSendsMax)`
-        waiting.settle(new NodosumError('ERR_NODOSUM_LIMIT_PENDING', message))
-      } else if (this.#out === null || this.#out.lane.closed) this.#connect()
+      const refusal = this.#keep(waiting, payload)
+      if (refusal !== null) waiting.settle(refusal)
+      else if (this.#out === null || this.#out.lane.closed) this.#connect()
     })
+  }
+
+  /** Lets a send wait, or says why it may not. */
+  #keep(waiting: Waiting, payload: EncodedPayload): NodosumError | null {
+    const { memory, importance } = this.#host
+    if (!waiting.settings.waitsForRoom && this.#out !== null) return this.#noRoom()
+    if (memory.isShortFor(importance)) {
+      memory.refused += 1
+      return new NodosumError('ERR_NODOSUM_MEMORY_PRESSURE', memory.words)
+    }
+    if (!this.#waiting.offer(waiting)) {
+      const message = `${this.#waiting.max} sends to ${this.peer} wait already (waitingSendsMax)`
+      return new NodosumError('ERR_NODOSUM_LIMIT_PENDING', message)
+    }
+    waiting.heldBytes = payload.bytes.length + waitingBytes
+    memory.take(waiting.heldBytes)
+    return null
+  }
+
+  /** It waits no longer, and its payload is needed no longer. */
+  #release(waiting: Waiting): void {
+    waiting.payload = null
+    this.#host.memory.give(waiting.heldBytes)
+    waiting.heldBytes = 0
+  }
+
+  #noRoom(): NodosumError {
+    return new NodosumError('ERR_NODOSUM_BACKPRESSURE', `no room for a message to ${this.peer}`)
   }
 
   /** What was not accepted waits on for the next session. */
@@ -138,9 +177,11 @@ export class PeerLane {
       settings,
       accepted: false,
       done: false,
+      heldBytes: 0,
       settle: (error) => {
         if (waiting.done) return
         waiting.done = true
+        this.#release(waiting)
         timer?.cancel()
         settings.signal?.removeEventListener('abort', abort)
         if (error === null) return resolve()
@@ -171,7 +212,8 @@ export class PeerLane {
 
   /** True when the send needs to wait no longer, for better or worse. */
   #offer(waiting: Waiting): boolean {
-    if (waiting.done) return true
+    const { payload } = waiting
+    if (waiting.done || payload === null) return true
     const out = this.#live()
     if (out === null) return false
     const { confirm } = waiting.settings
@@ -179,16 +221,21 @@ export class PeerLane {
       confirm === 'accepted'
         ? null
         : { confirmed: () => waiting.settle(null), failed: (error) => waiting.settle(error) }
-    const result = out.offer(waiting.payload, waiting.headers, confirm, confirmation)
+    const result = out.offer(payload, waiting.headers, confirm, confirmation)
     if (result === 'accepted') {
       waiting.accepted = true
+      this.#release(waiting)
       if (confirmation === null) waiting.settle(null)
+      return true
+    }
+    if (result === 'ERR_NODOSUM_BACKPRESSURE' && !waiting.settings.waitsForRoom) {
+      waiting.settle(this.#noRoom())
       return true
     }
     if (result === 'ERR_NODOSUM_BACKPRESSURE' || result === 'ERR_NODOSUM_NOT_CONNECTED') {
       return false
     }
-    waiting.settle(out.tooLarge(waiting.payload, waiting.headers))
+    waiting.settle(out.tooLarge(payload, waiting.headers))
     return true
   }
 

@@ -8,20 +8,25 @@ import {
   type Random,
   type Scheduler,
 } from '@nodosum/kernel'
+import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import type { MemoryBudget } from '../core/memory-budget.ts'
+import { retryVerdict } from '../core/retry-rule.ts'
 import type { Target } from '../core/target.ts'
-import type { MessagingOptions } from '../options.ts'
-import { encodeHeaders } from '../wire/message-frames.ts'
-import type { ApplicationHost, RequestOptions } from './application.ts'
+import { encodeHeaders } from '../wire/envelope.ts'
+import type { RequestOptions } from './application.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
 import { checkRequest } from './call-checks.ts'
 import { notConnected, reasonOf } from './failure.ts'
 import type { OutboundRequests } from './outbound-requests.ts'
-import { resolveRule } from './resolve-rule.ts'
+import { cancelled, pause, withDeadline } from './request-waits.ts'
+import { type Avoided, among, type Resolved, type RuleHost, resolveRule } from './resolve-rule.ts'
 
 /** One request of an application, however many attempts it takes. */
 export interface RequestCall {
   readonly application: ApplicationId
   readonly counters: DeliveryCounters
+  readonly policy: ApplicationPolicy
   readonly to: Target
   readonly payload: unknown
   readonly options: RequestOptions | undefined
@@ -30,177 +35,241 @@ export interface RequestCall {
 }
 
 /** What a request needs of the node around it. */
-export interface RequestHost
-  extends Pick<ApplicationHost, 'candidates' | 'owner' | 'any' | 'nearest' | 'codec'> {
+export interface RequestHost extends RuleHost {
+  readonly codec: PayloadCodec
   readonly scheduler: Scheduler
   readonly random: Random
-  readonly options: MessagingOptions
+  readonly memory: MemoryBudget
   problem(peer: NodeId): NodosumError | null
   lane(peer: NodeId, application: ApplicationId): Promise<OutboundRequests>
 }
 
-/** Refusals after which the handler certainly did not run. */
-export const neverRan: ReadonlySet<string> = new Set([
-  'ERR_NODOSUM_NOT_CONNECTED',
-  'ERR_NODOSUM_CONNECT_TIMEOUT',
-  'ERR_NODOSUM_CONNECTION_LOST',
-  'ERR_NODOSUM_PEER_DRAINING',
-  'ERR_NODOSUM_NO_TARGET',
-  'ERR_NODOSUM_NOT_OWNER',
-  'ERR_NODOSUM_BACKPRESSURE',
-])
-
-/** What may be tried again when running twice does no harm. */
-const ambiguous: ReadonlySet<string> = new Set([
-  'ERR_NODOSUM_REQUEST_TIMEOUT',
-  'ERR_NODOSUM_DELIVERY_UNKNOWN',
-])
-
 /** An idempotent request leaves room for this many attempts within its time. */
 const idempotentAttempts = 3
+
+/** What a request without a reply keeps beside its payload, roughly. */
+const pendingBytes = 1_024
 
 /** Sends a request until it has an answer, its time is over, or trying again would be wrong. */
 export async function performRequest(call: RequestCall, host: RequestHost): Promise<unknown> {
   checkRequest(call.to, call.options)
-  const acceptance = { accepted: false }
+  const request = new Request(call, host)
+  let failure: unknown
   try {
-    return await tryRequest(call, host, acceptance)
+    return await request.perform()
   } catch (error) {
-    if (!acceptance.accepted) call.counters.refused += 1
+    failure = error
+    if (request.asked.length === 0) call.counters.refused += 1
     throw error
+  } finally {
+    call.policy.requestEnded(failure)
   }
 }
 
-async function tryRequest(
-  call: RequestCall,
-  host: RequestHost,
-  acceptance: { accepted: boolean },
-): Promise<unknown> {
-  const payload = host.codec.encode(call.payload)
-  const { retryBaseMs, retryMaxMs, requestTimeoutMs } = host.options
-  const timeoutMs = call.options?.timeoutMs ?? requestTimeoutMs
-  const idempotent = call.options?.idempotent === true
-  const signal = call.options?.signal
-  const untilMs = host.scheduler.nowMs() + timeoutMs
-  let reason: NodosumError | null = null
-  const asked: NodeId[] = []
-  const failed = new Set<NodeId>()
-  for (let attempt = 0; ; attempt++) {
-    if (signal?.aborted) throw cancelled()
-    let error: unknown
-    let sentMs: number | null = null
-    try {
-      const { node, headers } = targetOf(call, host, failed)
-      // Unless it answers; then nobody asks again.
-      failed.add(node)
-      const leftMs = untilMs - host.scheduler.nowMs()
-      const attemptMs = idempotent
-        ? Math.min(leftMs, Math.max(timeoutMs / idempotentAttempts, retryBaseMs))
-        : leftMs
-      const lane = await withDeadline(host.lane(node, call.application), leftMs, host, signal)
-      const before = call.counters.accepted
-      sentMs = host.scheduler.nowMs()
-      const reply = lane.request(payload, headers, Math.max(1, attemptMs), signal)
-      if (call.counters.accepted > before) {
-        acceptance.accepted = true
-        asked.push(node)
-      }
-      return await reply
-    } catch (thrown) {
-      error = thrown
-    }
-    const code = isNodosumError(error) ? error.code : ''
-    const again = neverRan.has(code) || (idempotent && ambiguous.has(code))
-    const nowMs = host.scheduler.nowMs()
-    const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, host.random)
-    reason = reasonOf(error) ?? reason
-    // An attempt whose answer cannot come in time would turn a clear refusal into an open question.
-    const answerMs = neverRan.has(code) ? nowMs - (sentMs ?? nowMs) : 0
-    const enoughMs = Math.max(retryBaseMs, 2 * answerMs)
-    if (!again || untilMs - nowMs - waitMs < enoughMs) {
-      if (code === 'ERR_NODOSUM_REQUEST_TIMEOUT') throw late(timeoutMs, asked, error)
-      throw explained(error, reason)
-    }
-    await sleep(waitMs, host.scheduler, signal)
+class Request {
+  /** Nodes to which it was sent, in order, one for each attempt. */
+  readonly asked: NodeId[] = []
+  readonly #call: RequestCall
+  readonly #host: RequestHost
+  readonly #timeoutMs: number
+  readonly #untilMs: number
+  readonly #attemptsMax: number
+  readonly #idempotent: boolean
+  readonly #signal: AbortSignal | undefined
+  readonly #failed = new Set<NodeId>()
+  readonly #busy = new Set<NodeId>()
+  readonly #avoided: Avoided
+  /** An attempt may have been handled. */
+  #redelivered = false
+  /** When the last attempt was sent. */
+  #sentMs: number | null = null
+
+  constructor(call: RequestCall, host: RequestHost) {
+    const { options, policy } = call
+    this.#call = call
+    // All attempts of one request go to the same part of a canary.
+    this.#host = isCanary(call.to) ? drawnOnce(host) : host
+    this.#timeoutMs = options?.timeoutMs ?? policy.settings.requestTimeoutMs
+    this.#untilMs = host.scheduler.nowMs() + this.#timeoutMs
+    this.#attemptsMax = options?.attemptsMax ?? policy.settings.attemptsMax
+    this.#idempotent = options?.idempotent === true
+    this.#signal = options?.signal
+    const isOpen = (node: NodeId): boolean => policy.avoids(node)
+    this.#avoided = { failed: this.#failed, busy: this.#busy, isOpen }
   }
+
+  async perform(): Promise<unknown> {
+    const { policy, payload } = this.#call
+    const { scheduler, memory } = this.#host
+    const encoded = this.#host.codec.encode(payload)
+    if (!policy.isControl && memory.isShortFor('interactive')) {
+      memory.refused += 1
+      throw new NodosumError('ERR_NODOSUM_MEMORY_PRESSURE', memory.words)
+    }
+    policy.retries.requested(scheduler.nowMs())
+    const bytes = encoded.bytes.length + pendingBytes
+    memory.take(bytes)
+    try {
+      return await this.#try(encoded)
+    } finally {
+      memory.give(bytes)
+    }
+  }
+
+  async #try(payload: EncodedPayload): Promise<unknown> {
+    const { scheduler } = this.#host
+    let reason: NodosumError | null = null
+    let last: unknown
+    for (let look = 0; ; look++) {
+      if (this.#signal?.aborted) throw cancelled()
+      const sent = this.asked.length
+      let error: unknown
+      try {
+        const target = this.#target(last)
+        // Unless it answers; then nobody asks again.
+        this.#failed.add(target.node)
+        return await this.#call.policy.attempt(target.node, () => this.#attempt(target, payload))
+      } catch (thrown) {
+        error = thrown
+      }
+      last = error
+      reason = reasonOf(error) ?? reason
+      const waitMs = this.#waitBefore(look + 1, error, this.asked.length > sent)
+      if (waitMs === null) {
+        const isLate = isNodosumError(error, 'ERR_NODOSUM_REQUEST_TIMEOUT')
+        throw isLate ? late(this.#timeoutMs, this.asked, error) : explained(error, reason)
+      }
+      await pause(waitMs, scheduler, this.#signal)
+    }
+  }
+
+  /** Sends it once. */
+  async #attempt({ node, group }: Resolved, payload: EncodedPayload): Promise<unknown> {
+    const { to, counters, application, options, policy, method } = this.#call
+    const { scheduler } = this.#host
+    const leftMs = this.#untilMs - scheduler.nowMs()
+    const lane = await withDeadline(
+      this.#host.lane(node, application),
+      leftMs,
+      scheduler,
+      this.#signal,
+    )
+    const headers = encodeHeaders({
+      key: keyOf(to),
+      method,
+      group,
+      attempt: this.asked.length + 1,
+      redelivered: this.#redelivered,
+      ...(options?.headers !== undefined && { headers: options.headers }),
+    })
+    const before = counters.accepted
+    this.#sentMs = scheduler.nowMs()
+    const restMs = this.#untilMs - this.#sentMs
+    const attemptMs = this.#idempotent
+      ? Math.min(
+          restMs,
+          Math.max(this.#timeoutMs / idempotentAttempts, policy.settings.retryBaseMs),
+        )
+      : restMs
+    const reply = lane.request(payload, headers, Math.max(1, attemptMs), this.#signal)
+    if (counters.accepted > before) this.asked.push(node)
+    return reply
+  }
+
+  /**
+   * How long to wait before looking again; null when that would be wrong or of no use.
+   *
+   * @param wasSent whether this attempt has left the node
+   */
+  #waitBefore(looks: number, error: unknown, wasSent: boolean): number | null {
+    const { policy } = this.#call
+    const { retryBaseMs, retryMaxMs } = policy.settings
+    const code = isNodosumError(error) ? error.code : ''
+    const declared = isNodosumError(error) && error.details.remoteRetryable === true
+    const verdict = retryVerdict(code, declared)
+    if (verdict === 'never' || (verdict === 'perhaps' && !this.#idempotent)) return null
+    const node = this.asked.at(-1)
+    if (verdict === 'perhaps' && wasSent) this.#redelivered = true
+    if (verdict === 'elsewhere') {
+      if (!wasSent || node === undefined) return null
+      this.#busy.add(node)
+      if (!this.#hasOther()) return null
+    }
+    if (this.asked.length >= this.#attemptsMax) return null
+    const nowMs = this.#host.scheduler.nowMs()
+    const backoff = { baseMs: retryBaseMs, maxMs: retryMaxMs, attempt: looks - 1 }
+    const waitMs = fullJitter(backoff, this.#host.random)
+    // An attempt whose answer cannot come in time would turn a clear refusal into an open question.
+    const answerMs = verdict === 'perhaps' ? 0 : nowMs - (wasSent ? (this.#sentMs ?? nowMs) : nowMs)
+    const enoughMs = Math.max(retryBaseMs, 2 * answerMs)
+    if (this.#untilMs - nowMs - waitMs < enoughMs) return null
+    // Looking for a node or a session again is no load for anybody.
+    if (wasSent && !policy.retries.tryRetry(nowMs, policy.settings)) {
+      return null
+    }
+    return waitMs
+  }
+
+  #hasOther(): boolean {
+    try {
+      this.#target(undefined)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #target(last: unknown): Resolved {
+    return targetOf(this.#call, this.#host, this.#avoided, last)
+  }
+}
+
+/**
+ * Whom to ask next.
+ *
+ * @param last why the last attempt came to nothing
+ * @throws `NO_TARGET`, or what is wrong with the nodes that were named
+ */
+export function targetOf(
+  { to, application }: Pick<RequestCall, 'to' | 'application'>,
+  host: Pick<RequestHost, keyof RuleHost | 'problem'>,
+  avoided: Avoided,
+  last: unknown,
+): Resolved {
+  if (isRule(to)) return resolveRule(to, application, host, avoided)
+  const nodes = (typeof to === 'string' ? [to] : to).map((id) => parseNodeId(id, 'to'))
+  const present = nodes.filter((node) => host.problem(node) === null)
+  const node = among(present, host.any, avoided)
+  if (node !== undefined) return { node, group: null }
+  const [first] = nodes
+  const problem = first === undefined ? null : host.problem(first)
+  if (problem !== null) throw problem
+  if (isNodosumError(last)) throw last
+  throw new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
+}
+
+/** The key that the receiver has to own; null for every other target. */
+export function keyOf(to: Target): string | null {
+  return isRule(to) && to.kind === 'owner' ? to.key : null
+}
+
+function isRule(to: Target): to is Exclude<Target, string | readonly string[]> {
+  return typeof to === 'object' && 'kind' in to
+}
+
+function isCanary(to: Target): boolean {
+  return isRule(to) && to.canary !== undefined
+}
+
+function drawnOnce(host: RequestHost): RequestHost {
+  const drawn = host.draw()
+  return { ...host, draw: () => drawn }
 }
 
 /** An error that says no more than that there is no session, with why the last attempt had none. */
 function explained(error: unknown, reason: NodosumError | null): unknown {
   const isBare = isNodosumError(error, 'ERR_NODOSUM_NOT_CONNECTED') && error.cause === undefined
   return isBare && reason !== null ? notConnected(error.message, reason) : error
-}
-
-export function targetOf(
-  call: Pick<RequestCall, 'to' | 'application' | 'method'>,
-  host: RequestHost,
-  failed: ReadonlySet<NodeId>,
-): { node: NodeId; headers: Uint8Array | null } {
-  const { to, method } = call
-  if (typeof to === 'object' && 'kind' in to) {
-    return resolveRule(to, call.application, host, failed, method)
-  }
-  const nodes = (typeof to === 'string' ? [to] : to).map((id) => parseNodeId(id, 'to'))
-  const present = nodes.filter((node) => host.problem(node) === null)
-  const node = host.any(present)
-  if (node !== undefined) {
-    return { node, headers: method === null ? null : encodeHeaders(null, method) }
-  }
-  const [first] = nodes
-  const problem = first === undefined ? null : host.problem(first)
-  throw problem ?? new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
-}
-
-/** Gives up waiting for a session when the request's time is over. */
-export function withDeadline<T>(
-  work: Promise<T>,
-  leftMs: number,
-  host: Pick<RequestHost, 'scheduler'>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = host.scheduler.after(Math.max(1, leftMs), () => {
-      release()
-      reject(new NodosumError('ERR_NODOSUM_NOT_CONNECTED', 'no session before the deadline'))
-    })
-    const abort = (): void => {
-      release()
-      reject(cancelled())
-    }
-    const release = (): void => {
-      timer.cancel()
-      signal?.removeEventListener('abort', abort)
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-    work.then(
-      (value) => {
-        release()
-        resolve(value)
-      },
-      (error: Error) => {
-        release()
-        reject(error)
-      },
-    )
-  })
-}
-
-export function sleep(
-  delayMs: number,
-  scheduler: Scheduler,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      timer.cancel()
-      reject(cancelled())
-    }
-    const timer = scheduler.after(delayMs, () => {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    })
-    signal?.addEventListener('abort', abort, { once: true })
-  })
 }
 
 /** What the caller gets whose time is over: its own time, not that of the last attempt. */
@@ -210,8 +279,4 @@ function late(timeoutMs: number, asked: readonly NodeId[], cause: unknown): Nodo
   const message = `${nodes.join(', ')} did not reply within ${timeoutMs} ms${attempts}`
   const details = { node: asked.at(-1) ?? null, attempts: asked.length }
   return new NodosumError('ERR_NODOSUM_REQUEST_TIMEOUT', message, { cause, details })
-}
-
-function cancelled(): NodosumError {
-  return new NodosumError('ERR_NODOSUM_CANCELLED', 'the request was aborted by its caller')
 }

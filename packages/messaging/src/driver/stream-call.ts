@@ -7,8 +7,12 @@ import {
   type TimerHandle,
 } from '@nodosum/kernel'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
+import { retryVerdict } from '../core/retry-rule.ts'
 import type { Target } from '../core/target.ts'
-import { neverRan, type RequestHost, sleep, targetOf, withDeadline } from './request-call.ts'
+import { encodeHeaders } from '../wire/envelope.ts'
+import type { ApplicationPolicy } from './application-policy.ts'
+import { keyOf, type RequestHost, targetOf } from './request-call.ts'
+import { pause, withDeadline } from './request-waits.ts'
 import { type StreamConsumer, streamEnd } from './stream-consumer.ts'
 import type { StreamLane } from './stream-lane.ts'
 
@@ -23,6 +27,7 @@ export interface StreamRequest {
   readonly application: ApplicationId
   readonly method: string
   readonly counters: DeliveryCounters
+  readonly policy: ApplicationPolicy
   readonly to: Target
   readonly options: StreamOptions
   /** The input, once its schema has taken it. */
@@ -143,31 +148,42 @@ export class StreamCall implements AsyncIterableIterator<unknown> {
   }
 
   async #tryToOpen(): Promise<StreamConsumer> {
-    const { scheduler, random, options, codec } = this.#host
+    const { scheduler, random, codec } = this.#host
+    const { to, method, policy } = this.#call
     const payload = codec.encode(await this.#call.input())
     const { signal } = this.#ending
-    const { retryBaseMs, retryMaxMs } = options
+    const { retryBaseMs, retryMaxMs, requestTimeoutMs, attemptsMax } = policy.settings
     const startedMs = scheduler.nowMs()
     const failed = new Set<NodeId>()
-    for (let attempt = 0; ; attempt++) {
+    const isOpen = (node: NodeId): boolean => policy.avoids(node)
+    const avoided = { failed, busy: new Set<NodeId>(), isOpen }
+    policy.retries.requested(startedMs)
+    for (let attempt = 1; ; attempt++) {
       if (this.#isOver || this.#reason !== null) throw this.#reason ?? cancelled()
-      const leftMs = startedMs + options.requestTimeoutMs - scheduler.nowMs()
+      const leftMs = startedMs + requestTimeoutMs - scheduler.nowMs()
+      let wasSent = false
       try {
-        const { node, headers } = targetOf(this.#call, this.#host, failed)
+        const { node, group } = targetOf(this.#call, this.#host, avoided, null)
         failed.add(node)
         const opening = this.#host.streams(node, this.#call.application)
-        const lane = await withDeadline(opening, leftMs, this.#host, signal)
+        const lane = await withDeadline(opening, leftMs, scheduler, signal)
+        const headers = encodeHeaders({ key: keyOf(to), method, group, attempt })
         const consumer = lane.open(payload, headers, this.#leftMs(startedMs))
+        wasSent = true
         this.#consumer = consumer
         await consumer.answered()
-        if (consumer.refusal === null || !neverRan.has(consumer.refusal.code)) return consumer
+        if (consumer.refusal === null || !mayAskAgain(consumer.refusal)) return consumer
         throw consumer.refusal
       } catch (error) {
         this.#consumer = null
-        const code = isNodosumError(error) ? error.code : ''
-        const waitMs = fullJitter({ baseMs: retryBaseMs, maxMs: retryMaxMs, attempt }, random)
-        if (!neverRan.has(code) || waitMs + retryBaseMs > leftMs) throw error
-        await sleep(waitMs, scheduler, signal)
+        const backoff = { baseMs: retryBaseMs, maxMs: retryMaxMs, attempt: attempt - 1 }
+        const waitMs = fullJitter(backoff, random)
+        if (!mayAskAgain(error) || waitMs + retryBaseMs > leftMs || attempt >= attemptsMax) {
+          throw error
+        }
+        // Looking for a node or a session again is no load for anybody.
+        if (wasSent && !policy.retries.tryRetry(scheduler.nowMs(), policy.settings)) throw error
+        await pause(waitMs, scheduler, signal)
       }
     }
   }
@@ -178,6 +194,11 @@ export class StreamCall implements AsyncIterableIterator<unknown> {
     if (timeoutMs === undefined) return null
     return Math.max(1, startedMs + timeoutMs - this.#host.scheduler.nowMs())
   }
+}
+
+/** Whether the handler certainly did not run, and may run elsewhere or later. */
+function mayAskAgain(error: unknown): boolean {
+  return isNodosumError(error) && retryVerdict(error.code, false) === 'again'
 }
 
 function cancelled(): NodosumError {

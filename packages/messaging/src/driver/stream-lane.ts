@@ -10,17 +10,12 @@ import {
 import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { MessagingOptions } from '../options.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
-import {
-  decodeFailure,
-  decodeHeaders,
-  envelopeBit,
-  type Failure,
-  messageFrame,
-  noHeaders,
-  writeFailure,
-} from '../wire/message-frames.ts'
+import { decodeHeaders, type Envelope, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { decodeFailure, type Failure, messageFrame, writeFailure } from '../wire/message-frames.ts'
+import { admissionProblem } from './admission.ts'
 import { errorOf, isTooLarge, laneError, refusal, tooLarge } from './failure.ts'
-import { HandlerContext, type Handlers, type Origin } from './handlers.ts'
+import { HandlerContext, type Origin } from './handler-context.ts'
+import type { Handlers } from './handlers.ts'
 import type { Owns } from './inbound-messages.ts'
 import { StreamConsumer } from './stream-consumer.ts'
 import { StreamProducer } from './stream-producer.ts'
@@ -225,21 +220,17 @@ export class StreamLane {
     const deadline = reader.varint()
     const window = { items: reader.varint(), bytes: reader.varint() }
     const bits = reader.u8()
-    const { key, method } = (bits & envelopeBit.headers) === 0 ? noHeaders : decodeHeaders(reader)
+    const envelope = (bits & envelopeBit.headers) === 0 ? plainEnvelope : decodeHeaders(reader)
     if (reader.failed) return
-    const { handlers, options, session } = this.#parts
+    const { handlers, options, scheduler, session } = this.#parts
     handlers.counters.received += 1
     const refuse = (code: Parameters<typeof refusal>[0], message: string): void =>
       this.#parts.refuse(this.#incoming ?? 0, sequence, refusal(code, message))
-    const handler = handlers.streamHandler(method)
+    const handler = handlers.streamHandler(envelope.method)
     if (handler === null) {
-      return refuse('ERR_NODOSUM_NO_HANDLER', handlers.noHandler('streaming', method))
+      return refuse('ERR_NODOSUM_NO_HANDLER', handlers.noHandler('streaming', envelope.method))
     }
     const { application } = this.#parts
-    if (handlers.draining) return refuse('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
-    if (key !== null && !this.#parts.owns(application, key)) {
-      return refuse('ERR_NODOSUM_NOT_OWNER', `not the owner of ${key}`)
-    }
     if (this.#producers.isFull) {
       const most = `${options.streamsPerPeerMax} streams to ${session.peer}`
       return refuse('ERR_NODOSUM_LIMIT_STREAMS', `${application} has ${most} (streamsPerPeerMax)`)
@@ -249,14 +240,19 @@ export class StreamLane {
     } catch (error) {
       return refuse('ERR_NODOSUM_LIMIT_STREAMS', (error as Error).message)
     }
+    const from = session.peer
+    const arrival = { from, envelope, bytes: reader.remaining, nowMs: scheduler.nowMs() }
+    const problem = admissionProblem(handlers, this.#parts.owns, arrival)
+    if (problem !== null) return this.#parts.refuse(this.#incoming ?? 0, sequence, problem)
     if (!handlers.streamStarted()) {
+      handlers.policy.quotas.finished(from)
       const most = `${application} produces ${options.streamsMax} streams`
       return refuse('ERR_NODOSUM_LIMIT_STREAMS', `${most} (streamsMax)`)
     }
     const context = new HandlerContext(
       this.#origin(),
       sequence,
-      key,
+      envelope,
       deadline === 0 ? null : deadline,
     )
     const producer = this.#producer(sequence, handler, context, window)
@@ -282,6 +278,7 @@ export class StreamLane {
         finished: () => {
           this.#producers.delete(call)
           handlers.streamFinished()
+          handlers.policy.quotas.finished(this.#parts.session.peer)
         },
       },
       handler,
@@ -294,6 +291,7 @@ export class StreamLane {
     const { session, application, handlers } = this.#parts
     return {
       from: session.peer,
+      identity: session.uri || null,
       application,
       lane: 'streams',
       idPrefix: this.#parts.idPrefix(this.#incoming ?? 0),

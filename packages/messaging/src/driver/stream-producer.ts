@@ -3,7 +3,8 @@ import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { StreamHandler } from '../contract/implement.ts'
 import type { Failure } from '../wire/message-frames.ts'
 import { declaredFailure, isTooLarge, refusal, tooLarge } from './failure.ts'
-import type { HandlerContext, Handlers } from './handlers.ts'
+import type { HandlerContext } from './handler-context.ts'
+import type { Handlers } from './handlers.ts'
 import type { StreamWindow } from './stream-consumer.ts'
 
 /** What a producer needs of the lane on which its items leave. */

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '@nodosum/kernel'
+import { type ByteReader, ByteWriter } from '@nodosum/kernel'
 
 /** Frame types of messaging. The top bit: who does not know it must end the session. */
 export const messageFrame = {
@@ -30,30 +30,11 @@ export const messageFrame = {
   stop: 0x9c,
 } as const
 
-/** Bits of an envelope's first byte. */
-export const envelopeBit = {
-  /** The payload is CBOR; without it the payload is the application's own bytes. */
-  cbor: 0x01,
-  /** The sender wants `handled`. */
-  confirmHandled: 0x02,
-  /** A header block follows: varint length, then entries of varint tag, varint length, bytes. */
-  headers: 0x04,
-} as const
-
-/** Tags of header entries; a receiver skips those it does not know. */
-export const headerTag = { key: 1, method: 2 } as const
-
 /**
  * What every message, request and reply keeps free of `messageBytesMax` for what is around its
  * payload, so that what fits as one fits as any.
  */
 export const envelopeBytesMax = 64
-
-/** Longest routing key in UTF-8. */
-export const keyBytesMax = 1_024
-
-/** Longest name of a method of a contract. */
-export const methodBytesMax = 64
 
 /** Names a frame of a lane: which stream, which sequence. */
 export interface Subject {
@@ -69,6 +50,10 @@ export interface Failure {
   readonly message: string
   /** The `code` of what the handler threw, or empty. */
   readonly remoteCode: string
+  /** The handler says of what it threw that the request may be made again. */
+  readonly retryable: boolean
+  /** Milliseconds after which the request may be made again; 0 when nobody knows. */
+  readonly retryAfterMs: number
   /** Of an error that the contract declares: its data. Of a refused payload: its issues. */
   readonly data?: FailureData | undefined
 }
@@ -83,48 +68,11 @@ const textBytesMax = 4_096
 /** Longest message of a failure, in UTF-16 units. */
 const failureTextMax = 1_000
 
-/** What the texts of a failure take at most, so that its data has the rest of a frame. */
+/** What a failure takes at most without its data, so that this has the rest of a frame. */
 export const failureBytesMax: number = 3 * (failureTextMax + 3 * 64) + 64
 
-/** @param method of a contract; null for the untyped form */
-export function encodeHeaders(key: string | null, method: string | null = null): Uint8Array {
-  const entries = new ByteWriter()
-  if (key !== null) {
-    entries.varint(headerTag.key)
-    entries.text(key)
-  }
-  if (method !== null) {
-    entries.varint(headerTag.method)
-    entries.text(method)
-  }
-  const block = new ByteWriter()
-  block.varint(entries.length)
-  block.bytes(entries.view())
-  return block.finish()
-}
-
-export interface Headers {
-  readonly key: string | null
-  readonly method: string | null
-}
-
-/** What an envelope without a header block says. */
-export const noHeaders: Headers = { key: null, method: null }
-
-/** Reads a header block; the reader has failed when it does not decode. */
-export function decodeHeaders(reader: ByteReader): Headers {
-  const block = new ByteReader(reader.bytes(reader.varint()))
-  let key: string | null = null
-  let method: string | null = null
-  while (!block.failed && block.remaining > 0) {
-    const tag = block.varint()
-    if (tag === headerTag.key) key = block.text(keyBytesMax)
-    else if (tag === headerTag.method) method = block.text(methodBytesMax)
-    else block.skip(block.varint())
-  }
-  if (block.failed) reader.fail()
-  return { key, method }
-}
+/** Bits of a failure, after its texts. */
+const failureBit = { retryable: 0x01, data: 0x02, cbor: 0x04 } as const
 
 export function encodeFailure(subject: Subject, failure: Failure): Uint8Array {
   const writer = new ByteWriter()
@@ -139,20 +87,27 @@ export function writeFailure(writer: ByteWriter, failure: Failure): void {
   writer.text(cut(failure.name, 64))
   writer.text(cut(failure.message, failureTextMax))
   writer.text(cut(failure.remoteCode, 64))
-  if (failure.data === undefined) return
-  writer.u8(failure.data.cbor ? 1 : 0)
-  writer.bytes(failure.data.bytes)
+  const { data } = failure
+  const dataBits = data === undefined ? 0 : failureBit.data | (data.cbor ? failureBit.cbor : 0)
+  writer.u8((failure.retryable ? failureBit.retryable : 0) | dataBits)
+  writer.varint(failure.retryAfterMs)
+  if (data !== undefined) writer.bytes(data.bytes)
 }
 
 /** Reads what follows the subject; null when it does not decode. */
 export function decodeFailure(reader: ByteReader): Failure | null {
-  const code = reader.text(textBytesMax)
-  const name = reader.text(textBytesMax)
-  const message = reader.text(textBytesMax)
-  const remoteCode = reader.text(textBytesMax)
-  const hasData = reader.remaining > 0
-  const data = hasData ? { cbor: reader.u8() === 1, bytes: reader.rest() } : undefined
-  return reader.failed ? null : { code, name, message, remoteCode, data }
+  const texts = {
+    code: reader.text(textBytesMax),
+    name: reader.text(textBytesMax),
+    message: reader.text(textBytesMax),
+    remoteCode: reader.text(textBytesMax),
+  }
+  const bits = reader.u8()
+  const retryAfterMs = reader.varint()
+  const hasData = (bits & failureBit.data) !== 0
+  const data = hasData ? { cbor: (bits & failureBit.cbor) !== 0, bytes: reader.rest() } : undefined
+  if (reader.failed) return null
+  return { ...texts, retryable: (bits & failureBit.retryable) !== 0, retryAfterMs, data }
 }
 
 /** At most `unitsMax` UTF-16 units, never half a character. */

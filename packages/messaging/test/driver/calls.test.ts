@@ -40,7 +40,7 @@ describe('a wrong option of a call is refused at once, with what was meant:', ()
     [
       'request confirm',
       ({ orders }) => orders.request('b', 1, any({ confirm: 'handled' })),
-      `${request} has no option 'confirm'; it takes { timeoutMs, signal, idempotent }`,
+      `${request} has no option 'confirm'; it takes { timeoutMs, signal, idempotent, attemptsMax, headers }`,
     ],
     [
       'request idempotent',

@@ -1,30 +1,58 @@
 import { ByteReader, utf8Encode } from '@nodosum/kernel'
 import { expect, it } from 'vitest'
-import { decodeFailure, encodeFailure, encodeHeaders } from '../../src/wire/message-frames.ts'
+import { encodeHeaders } from '../../src/wire/envelope.ts'
+import { decodeFailure, encodeFailure } from '../../src/wire/message-frames.ts'
 import { TestCluster, until } from '../cluster.ts'
 import { shop, shopHandlers } from '../contract/shop.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
-const failure = { code: '', name: 'ContractError', message: 'no', remoteCode: 'CLOSED' }
+const failure = {
+  code: '',
+  name: 'ContractError',
+  message: 'no',
+  remoteCode: 'CLOSED',
+  retryable: false,
+  retryAfterMs: 0,
+}
 const subject = { stream: 3, sequence: 300 }
 
 // Written down once: a change here is a change of the protocol, which needs a version or a feature.
-it.each<[string, Uint8Array, string]>([
-  ['headers with a key', encodeHeaders('tea'), '050103746561'],
-  ['headers with a method', encodeHeaders(null, 'reserve'), '09020772657365727665'],
-  ['headers with both', encodeHeaders('tea', 'reserve'), '0e0103746561020772657365727665'],
+it.each<[string, Uint8Array | null, string]>([
+  ['headers with a key', encodeHeaders({ key: 'tea' }), '050103746561'],
+  ['headers with a method', encodeHeaders({ method: 'reserve' }), '09020772657365727665'],
+  [
+    'headers with both',
+    encodeHeaders({ key: 'tea', method: 'reserve' }),
+    '0e0103746561020772657365727665',
+  ],
   [
     'a failure',
     encodeFailure(subject, failure),
-    '03ac02000d436f6e74726163744572726f72026e6f06434c4f534544',
+    '03ac02000d436f6e74726163744572726f72026e6f06434c4f5345440000',
   ],
   [
     'a failure with data',
     encodeFailure(subject, { ...failure, data: { bytes: Uint8Array.of(0xf6), cbor: true } }),
-    '03ac02000d436f6e74726163744572726f72026e6f06434c4f53454401f6',
+    '03ac02000d436f6e74726163744572726f72026e6f06434c4f5345440600f6',
+  ],
+  [
+    'a failure that may be tried again',
+    encodeFailure(subject, { ...failure, retryable: true, retryAfterMs: 300 }),
+    '03ac02000d436f6e74726163744572726f72026e6f06434c4f53454401ac02',
+  ],
+  [
+    'headers with an attempt, a header of the application and a group',
+    encodeHeaders({
+      key: 'tea',
+      attempt: 2,
+      redelivered: true,
+      headers: { a: 'b' },
+      group: { match: { zone: 'x' }, except: null },
+    }),
+    '1a01037465610a0901047a6f6e6501780008020201090401610162',
   ],
 ])('%s', (_name, bytes, vector) => {
-  expect(hex(bytes)).toBe(vector)
+  expect(hex(bytes ?? new Uint8Array())).toBe(vector)
 })
 
 it('the data of a failure is read, and its absence', () => {
