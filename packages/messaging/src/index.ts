@@ -38,18 +38,18 @@ export type { ErrorBudgetSnapshot } from './core/error-budget.ts'
 export type { MemorySnapshot } from './core/memory-budget.ts'
 export { rendezvousOwner } from './core/rendezvous.ts'
 export type { Canary, TagFilter, Target, TargetRule } from './core/target.ts'
+export type { Application } from './driver/application.ts'
+export type { ApplicationSnapshot, Undelivered } from './driver/application-snapshot.ts'
 export type {
-  Application,
   BroadcastOptions,
-  Lane,
   LaneOptions,
   Outcome,
   RequestOptions,
   SendOptions,
-} from './driver/application.ts'
-export type { ApplicationSnapshot, Undelivered } from './driver/application-snapshot.ts'
+} from './driver/call-options.ts'
 export type { MessageContext } from './driver/handler-context.ts'
 export type { MessageHandler, RequestHandler } from './driver/handlers.ts'
+export type { Lane } from './driver/lane.ts'
 export { MessagingService } from './driver/messaging-service.ts'
 export { type ApplicationOptions, type MessagingOptions, messagingOptions } from './options.ts'
 export type {

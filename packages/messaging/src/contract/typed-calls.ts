@@ -3,16 +3,16 @@ import type { PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { InputOf, OutputOf, Schema, Verdict } from '../adapters/standard-schema.ts'
 import { judge } from '../adapters/standard-schema.ts'
 import type { Target } from '../core/target.ts'
+import type { Application } from '../driver/application.ts'
+import { checkContractCall } from '../driver/call-checks.ts'
 import type {
-  Application,
   BroadcastOptions,
-  Lane,
   Outcome,
   RequestOptions,
   SendOptions,
-} from '../driver/application.ts'
-import { checkContractCall } from '../driver/call-checks.ts'
+} from '../driver/call-options.ts'
 import { RemoteError } from '../driver/failure.ts'
+import type { Lane } from '../driver/lane.ts'
 import { withDeadline } from '../driver/request-waits.ts'
 import type { StreamCall, StreamOptions } from '../driver/stream-call.ts'
 import type { MessageMethod, MethodName, RequestMethod, StreamingMethod } from './contract.ts'

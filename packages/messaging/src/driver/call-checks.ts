@@ -10,7 +10,7 @@ import {
   described,
 } from '@nodosum/kernel/options'
 import { headerNameBytesMax, headersMax, headerValueBytesMax, utf8Bytes } from '../wire/envelope.ts'
-import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './application.ts'
+import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './call-options.ts'
 import { checkRule, isRule } from './rule-checks.ts'
 
 const calls = {

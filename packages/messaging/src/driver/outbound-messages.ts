@@ -2,7 +2,7 @@ import { BoundedMap, BoundedQueue, type ErrorCode, NodosumError } from '@nodosum
 import type { EncodedPayload } from '../adapters/cbor-payload.ts'
 import { type DeliveryCounters, LaneLedger } from '../core/delivery-ledger.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
-import { encodeHeaders, envelopeBit } from '../wire/envelope.ts'
+import { envelopeBit } from '../wire/envelope.ts'
 import { type Failure, messageFrame } from '../wire/message-frames.ts'
 import { errorOf, isTooLarge, laneError, tooLarge } from './failure.ts'
 

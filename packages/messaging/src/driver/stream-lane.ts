@@ -10,7 +10,7 @@ import {
 import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { MessagingOptions } from '../options.ts'
 import type { LaneRefusal, OutgoingLane, Session } from '../ports.ts'
-import { decodeHeaders, type Envelope, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
+import { decodeHeaders, envelopeBit, plainEnvelope } from '../wire/envelope.ts'
 import { decodeFailure, type Failure, messageFrame, writeFailure } from '../wire/message-frames.ts'
 import { admissionProblem } from './admission.ts'
 import { errorOf, isTooLarge, laneError, refusal, tooLarge } from './failure.ts'
