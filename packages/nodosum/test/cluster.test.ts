@@ -141,6 +141,7 @@ describe('three nodes', () => {
       'node',
       'membership',
       'transport',
+      'messaging',
       'certificate',
     ])
   })

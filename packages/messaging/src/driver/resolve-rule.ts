@@ -93,6 +93,6 @@ function inGroup(
 function noTarget({ tags }: TargetRule, application: ApplicationId): NodosumError {
   const wanted = Object.entries(tags ?? {}).map(([name, value]) => `${name}=${value}`)
   const filter = wanted.length === 0 ? '' : ` with the tags ${wanted.join(', ')}`
-  const message = `no ready member${filter} runs ${application}`
+  const message = `no ready member${filter} runs ${application}: no member that this node sees has called its onMessage or onRequest`
   return new NodosumError('ERR_NODOSUM_NO_TARGET', message)
 }
