@@ -134,7 +134,10 @@ export class LaneLifecycle {
    */
   admit(lane: ReceiveStream, offer: () => void): string | null {
     const { stream } = lane
-    if (!this.#numbers.use(stream)) return `lane ${stream} was opened before`
+    if (!this.#numbers.use(stream)) {
+      lane.release()
+      return `lane ${stream} was opened before`
+    }
     let refusal = this.#problemOf(lane)
     if (refusal === null) {
       this.#incoming.set(stream, lane)

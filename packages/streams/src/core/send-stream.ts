@@ -165,8 +165,9 @@ export class SendStream {
     return this.#isClosed
   }
 
-  /** Whether a message of this size fits below the buffer limit. */
+  /** Whether a message of this size fits below the limits; a stream that is closed takes none. */
   hasRoom(bodyLength: number): boolean {
+    if (this.#isClosed) return false
     const whole = this.bufferedBytes + bodyLength + frameHeaderBytesMax
     // Most often that is known from before.
     if (whole <= this.#takenBytes || this.#takes(whole)) return true

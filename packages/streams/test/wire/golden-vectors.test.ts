@@ -70,6 +70,23 @@ const vectors: readonly [string, Uint8Array, string][] = [
     '10000000840003010301066f7264657273016102',
   ],
   [
+    'OPEN of a lane of streams, scheduled',
+    frame(
+      frameType.open,
+      0,
+      4,
+      1,
+      encodeOpen({
+        stream: 4,
+        kind: 'streams',
+        application: 'orders',
+        name: 'streams',
+        laneClass: 'scheduled',
+      }),
+    ),
+    '16000000840004010402066f72646572730773747265616d7303',
+  ],
+  [
     'RESUME',
     connectionFrame(
       frameType.resume,

@@ -66,7 +66,7 @@ describe('REJECT, GOODBYE and OPEN', () => {
       ...reject,
       attachment: 3,
     })
-    for (const kind of ['messages', 'requests'] satisfies LaneKind[]) {
+    for (const kind of ['messages', 'requests', 'streams'] satisfies LaneKind[]) {
       for (const laneClass of laneClasses) {
         const open = { stream: 9, kind, application: 'orders', name: 'audit', laneClass }
         expect(decodeOpen(encodeOpen(open))).toEqual(open)
