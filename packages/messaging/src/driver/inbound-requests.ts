@@ -32,6 +32,10 @@ export class InboundRequests {
   readonly #onBroken: (what: string) => void
   readonly #origin: Origin
   readonly #contexts: BoundedMap<number, HandlerContext>
+  /** The sequence of the last request that has arrived. */
+  #arrived = 0
+  /** Requests whose cancellation has overtaken them; as many as there may be contexts. */
+  readonly #cancelledAhead = new Set<number>()
 
   constructor(options: {
     lane: IncomingLane
@@ -75,6 +79,8 @@ export class InboundRequests {
     const { key, method } = (bits & envelopeBit.headers) === 0 ? noHeaders : decodeHeaders(reader)
     if (reader.failed) return this.#onBroken('the headers of a request do not decode')
     this.#handlers.counters.received += 1
+    this.#arrived = sequence
+    if (this.#cancelledAhead.delete(sequence)) return
     const handler = this.#handlers.requestHandler(method)
     if (handler === null) {
       const message = this.#handlers.noHandler('request', method)
@@ -96,9 +102,11 @@ export class InboundRequests {
     }
   }
 
-  /** The caller gave up. */
+  /** The caller gave up; the request itself may still wait in its lane. */
   cancel(sequence: number): void {
     this.#contexts.get(sequence)?.abort()
+    const isAhead = sequence > this.#arrived && this.#cancelledAhead.size < this.#contexts.max
+    if (isAhead) this.#cancelledAhead.add(sequence)
   }
 
   /** No request runs or waits. */
