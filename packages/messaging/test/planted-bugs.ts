@@ -258,7 +258,7 @@ const ofRequests: readonly PlantedBug[] = [
           try {
             return await right.call(this, ...given)
           } catch (error) {
-            const { scheduler } = this.host.laneHost(this.id, 'late')
+            const { scheduler } = this.host.laneHost(this.id, 'late', 'interactive')
             await new Promise<void>((resolve) => void scheduler.after(300, resolve))
             throw error
           }

@@ -75,14 +75,12 @@ export class Traffic {
   }
 
   #mail(): void {
-    const { node } = this.#from
     const whom = this.#whom(true)
     const lane = this.#lane()
     const confirm = this.#confirm()
     const way = confirm === 'accepted' ? 'fire' : confirm
     const call = this.#asked({ ...whom, way, application: 'mail', lane }, 3)
-    const mail = node.application('mail')
-    const through = lane === 'default' ? mail : mail.lane(lane)
+    const through = this.#through(lane)
     const { signal, timeoutMs } = this.#patience(call)
     const options = { confirm, timeoutMs, ...(signal !== null && { signal }) }
     void this.#sent(call, through.send(whom.target, this.#payload(call.job), options))
@@ -93,8 +91,7 @@ export class Traffic {
     const lane = this.#lane()
     const whom = { target: to, to: [to], key: null }
     const call = this.#asked({ ...whom, way: 'try', application: 'mail', lane }, 3)
-    const mail = this.#from.node.application('mail')
-    const through = lane === 'default' ? mail : mail.lane(lane)
+    const through = this.#through(lane)
     this.#book.told(call, through.trySend(to, this.#payload(call.job)))
   }
 
@@ -107,8 +104,7 @@ export class Traffic {
     const call = this.#asked({ ...whom, way: 'broadcast', application, lane }, 3)
     const { timeoutMs } = call
     const options = { confirm, timeoutMs, includeSelf: this.#random.integer(0, 1) === 0 }
-    const mail = node.application('mail')
-    const through: Pick<Lane, 'broadcast'> = lane === 'default' ? mail : mail.lane(lane)
+    const through = this.#through(lane)
     const outcomes = isTyped
       ? await node.broadcast(shop.placed, call.job, { ...options, lane })
       : await through.broadcast(this.#payload(call.job), options)
@@ -251,6 +247,13 @@ export class Traffic {
 
   #lane(): string {
     return this.#random.pick(lanes) as string
+  }
+
+  /** One of the named lanes carries what can wait. */
+  #through(lane: string): Pick<Lane, 'send' | 'trySend' | 'broadcast'> {
+    const mail = this.#from.node.application('mail')
+    if (lane === 'default') return mail
+    return lane === 'second' ? mail.lane(lane, { class: 'bulk' }) : mail.lane(lane)
   }
 
   #confirm(): 'accepted' | 'received' | 'handled' {
