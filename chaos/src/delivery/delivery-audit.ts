@@ -1,4 +1,5 @@
 import type { DeliveryBook, Way } from './delivery-book.ts'
+import { neverRan, neverTaken } from './outcome-codes.ts'
 
 /** What was done to processes, by node and in time. */
 export interface DeliveryDeeds {
@@ -27,38 +28,6 @@ export interface DeliveryAudit {
   /** Everything that must not be; empty when all is well. */
   readonly problems: readonly string[]
 }
-
-/** What a handler never ran for, if the caller was told so. */
-export const neverRan: ReadonlySet<string> = new Set(
-  [
-    'NO_HANDLER',
-    'PEER_DRAINING',
-    'NOT_OWNER',
-    'OVERLOAD',
-    'BACKPRESSURE',
-    'NOT_CONNECTED',
-    'NO_TARGET',
-    'PEER_UNKNOWN',
-    'SHUT_DOWN',
-    'MESSAGE_TOO_LARGE',
-    'PAYLOAD_INVALID',
-    'LIMIT_PENDING',
-    'RATE_LIMITED',
-  ].map((code) => `ERR_NODOSUM_${code}`),
-)
-
-/** What its own node refused: it was never accepted, and is in no counter but that of refusals. */
-const neverTaken: ReadonlySet<string> = new Set(
-  [
-    'BACKPRESSURE',
-    'NOT_CONNECTED',
-    'CONNECTION_LOST',
-    'NO_TARGET',
-    'PEER_UNKNOWN',
-    'SHUT_DOWN',
-    'LIMIT_PENDING',
-  ].map((code) => `ERR_NODOSUM_${code}`),
-)
 
 /** Of each sort at most so many are named. */
 const namedMax = 5

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createNode, isNodosumError } from 'nodosum'
-import { neverRan } from './delivery-audit.ts'
 import { BookWriter, type Way } from './delivery-book.ts'
+import { neverRan } from './outcome-codes.ts'
 import type { TraderOrder, TraderSettings, TraderWord } from './trader-settings.ts'
 import { worker } from './troubles.ts'
 

@@ -3,6 +3,9 @@ import { closestKey } from '@nodosum/kernel/options'
 import { gates } from './gates.ts'
 import { scenarios } from './scenarios/all.ts'
 import { type SessionScenario, sessionScenarios } from './sessions/session-scenarios.ts'
+import { nodesMax as stackNodesMax, nodesMin as stackNodesMin } from './stack/run-stack.ts'
+import type { StackCommand } from './stack/stack-command.ts'
+import { stackScenarios } from './stack/stack-scenarios.ts'
 import type { Scenario } from './step.ts'
 
 /** What the command was asked to do. */
@@ -24,6 +27,8 @@ export type Command =
       readonly seeds: { readonly first: number; readonly last: number }
       readonly json: boolean
     }
+  | ({ readonly kind: 'stack' } & StackCommand)
+  | ({ readonly kind: 'stack' } & StackCommand)
   | {
       readonly kind: 'run'
       readonly scenario: Scenario
@@ -56,7 +61,8 @@ export const usage: string = `npm run simulate -- --scenario NAME [--nodes N] [-
   --planted-bugs   breaks the cores in many ways, and shows that each is noticed; --brief: with
                    seeds that are known to notice it
   --scenario NAME  which one; its default number of nodes is in the list. Those whose names begin
-                   with sessions- take --seed, --seeds and --json only
+                   with sessions- take --seed, --seeds and --json only; those with stack- take
+                   --repeat, too, and --nodes from ${stackNodesMin} to ${stackNodesMax} (else drawn from the seed)
   --nodes N        how many nodes, up to ${nodesMax}
   --seed S         default 1: the same seed gives the same run
   --seeds A..B     many seeds; ends with how many failed, and which
@@ -80,7 +86,8 @@ export function parseCommandLine(args: readonly string[]): Command {
   }
   if (flags.gates) {
     const { brief, scenario: only, json } = flags
-    refuseWithGates(flags)
+    // Each gate has its own number of nodes, and a run for one seed.
+    refuse(flags, '--gates', ['nodes', 'seeds', 'keep', 'repeat'])
     return {
       kind: 'gates',
       seed: seeds.first,
@@ -93,6 +100,16 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (ofSessions !== undefined) {
     return { kind: 'sessions', scenario: ofSessions, seeds, json: flags.json }
   }
+  const repeat = flags.repeat === undefined ? 1 : number('--repeat', flags.repeat, 2, 10_000)
+  const ofStack = stackScenarios.get(flags.scenario ?? '')
+  if (ofStack !== undefined) {
+    refuse(flags, ofStack.name, ['keep', 'print'])
+    const nodes =
+      flags.nodes === undefined
+        ? null
+        : number('--nodes', flags.nodes, stackNodesMin, stackNodesMax)
+    return { kind: 'stack', scenario: ofStack, nodes, seeds, repeat, json: flags.json }
+  }
   const scenario = scenarioOf(flags.scenario)
   const nodes =
     flags.nodes === undefined
@@ -104,7 +121,7 @@ export function parseCommandLine(args: readonly string[]): Command {
     nodes,
     seeds,
     keep: flags.keep === undefined ? null : keepOf(flags.keep),
-    repeat: flags.repeat === undefined ? 1 : number('--repeat', flags.repeat, 2, 10_000),
+    repeat,
     print: flags.print,
     json: flags.json,
   }
@@ -139,7 +156,11 @@ function scenarioOf(name: string | undefined): Scenario {
   if (name === undefined) throw new UsageError('which scenario? --list names them')
   const scenario = scenarios.get(name)
   if (scenario !== undefined) return scenario
-  const close = closestKey(name, [...scenarios.keys(), ...sessionScenarios.keys()])
+  const close = closestKey(name, [
+    ...scenarios.keys(),
+    ...sessionScenarios.keys(),
+    ...stackScenarios.keys(),
+  ])
   const hint = close === undefined ? '--list names them' : `did you mean '${close}'?`
   throw new UsageError(`no scenario is called '${name}'; ${hint}`)
 }
@@ -154,10 +175,14 @@ function scenarioWithGates(name: string): string {
   )
 }
 
-/** Each gate has its own number of nodes, and a run for one seed. */
-function refuseWithGates(flags: Readonly<Record<string, unknown>>): void {
-  const wrong = ['nodes', 'seeds', 'keep', 'repeat'].find((name) => flags[name] !== undefined)
-  if (wrong !== undefined) throw new UsageError(`--gates does not take --${wrong}; see --help`)
+/** What a kind of run has no use for is a mistake. */
+function refuse(
+  flags: Readonly<Record<string, unknown>>,
+  what: string,
+  names: readonly string[],
+): void {
+  const wrong = names.find((name) => flags[name] !== undefined && flags[name] !== false)
+  if (wrong !== undefined) throw new UsageError(`${what} does not take --${wrong}; see --help`)
 }
 
 function seedsOf(

@@ -1,4 +1,4 @@
-/** `npm run simulate`: production code of membership and sessions on simulated time; see `--help`. */
+/** `npm run simulate`: production code on simulated time, in parts and as a whole; see `--help`. */
 import { type Command, parseCommandLine, UsageError, usage } from './command-line.ts'
 import { narrowDown } from './explore.ts'
 import { gatesText, measureGates } from './gates.ts'
@@ -6,6 +6,7 @@ import { catchText, huntPlantedBugs } from './planted-bugs.ts'
 import { failureText, json, listText, resultText } from './report.ts'
 import { type Outcome, type RunResult, runScenario, stepsOf } from './run-scenario.ts'
 import { huntInSessions, sessionListText, simulateSessions } from './sessions/session-command.ts'
+import { huntInStack, simulateStack, stackListText } from './stack/stack-command.ts'
 import { isRemovable } from './step.ts'
 import { whereText } from './where.ts'
 
@@ -20,10 +21,12 @@ function say(text: string): void {
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommandLine(args)
   if (command.kind === 'help') say(usage)
-  else if (command.kind === 'list') say(`${listText()}\n${sessionListText()}`)
-  else if (command.kind === 'gates') return gates(command)
+  else if (command.kind === 'list') {
+    say(`${listText()}\n${sessionListText()}\n${stackListText()}`)
+  } else if (command.kind === 'gates') return gates(command)
   else if (command.kind === 'planted-bugs') return await bugs(command)
   else if (command.kind === 'sessions') return await simulateSessions(command, say)
+  else if (command.kind === 'stack') return await simulateStack(command, say)
   else if (command.print) printSteps(command)
   else return simulate(command)
   return 0
@@ -58,7 +61,8 @@ async function bugs({
   if (asJson) say(JSON.stringify(catches))
   else say(`${catches.length} planted bugs, ${missed} missed`)
   const missedInSessions = await huntInSessions(brief, asJson ? null : say)
-  return missed + missedInSessions === 0 ? 0 : exitCodes.violation
+  const missedInStack = await huntInStack(brief, asJson ? null : say)
+  return missed + missedInSessions + missedInStack === 0 ? 0 : exitCodes.violation
 }
 
 function simulate(command: Extract<Command, { kind: 'run' }>): number {

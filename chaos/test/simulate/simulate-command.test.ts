@@ -49,6 +49,31 @@ describe('the command simulate', () => {
     })
   })
 
+  it('runs the whole stack, prints the same kind of document, and compares repetitions', () => {
+    const args = ['--scenario', 'stack-quiet', '--nodes', '3', '--seed', '3', '--repeat', '2']
+    const { status, stdout } = simulate(...args, '--json')
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      scenario: 'stack-quiet',
+      nodes: 3,
+      seed: 3,
+      outcome: 'ok',
+      virtualMs: expect.any(Number),
+      wallMs: expect.any(Number),
+      metrics: { calls: expect.any(Number), 'told replied': expect.any(Number) },
+      violations: [],
+      traceHash: expect.any(String),
+    })
+    const refused = simulate('--scenario', 'stack-quiet', '--nodes', '6')
+    expect([refused.status, refused.stderr]).toEqual([
+      64,
+      "--nodes takes a whole number from 3 to 5, not '6'\n",
+    ])
+    expect(simulate('--scenario', 'stack-quiet', '--print').stderr).toBe(
+      'stack-quiet does not take --print; see --help\n',
+    )
+  })
+
   it('prints the steps of a run as data, numbered as --keep takes them', () => {
     const { status, stdout } = simulate('--scenario', 'long-pause', '--print')
     expect(status).toBe(0)

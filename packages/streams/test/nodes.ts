@@ -71,6 +71,8 @@ export class TestNode {
   readonly logged: LogFields[] = []
   /** What the next dial does instead. */
   dialFails: Error | null = null
+  /** What every dial waits for. */
+  dialWaits: Promise<void> | null = null
   dials = 0
   takesLanes = true
   isIdle = true
@@ -88,6 +90,7 @@ export class TestNode {
       dial: async (peer) => {
         this.dials += 1
         if (this.dialFails !== null) throw this.dialFails
+        if (this.dialWaits !== null) await this.dialWaits
         return world.connect(peer, options.certificate ?? id)
       },
       refuses: (peer) => (this.refused?.peer === peer ? this.refused.error : null),

@@ -99,7 +99,7 @@ class MemoryDisk implements SimulatedDisk {
       return
     }
     const dueMs = this.#scheduler.nowMs() + this.#limits.syncMs
-    this.#pending.push({ name, bytes: bytes.slice(), dueMs, done })
+    this.#pending.push({ name, bytes: new Uint8Array(bytes), dueMs, done })
     if (this.#pending.length === 1) this.#arm()
   }
 

@@ -194,7 +194,7 @@ class PacketNetwork implements SimulatedNetwork {
     else if (isLost) counters.lost += 1
     else {
       // The sender may reuse its buffer.
-      const copy = bytes.slice()
+      const copy = new Uint8Array(bytes)
       this.#post(copy, from, to, firstMs)
       if (!isDoubled) return
       counters.duplicated += 1

@@ -70,6 +70,10 @@ export class InboundRequests {
   readonly #onBroken: (what: string) => void
   readonly #origin: Origin
   readonly #admitted: BoundedMap<number, Admitted>
+  /** The sequence of the last request that has arrived. */
+  #arrived = 0
+  /** Requests whose cancellation has overtaken them; as many as may be admitted. */
+  readonly #cancelledAhead = new Set<number>()
 
   constructor(options: {
     lane: IncomingLane
@@ -115,6 +119,8 @@ export class InboundRequests {
     const envelope = hasHeaders ? decodeHeaders(reader) : plainEnvelope
     if (reader.failed) return this.#onBroken('the headers of a request do not decode')
     this.#handlers.counters.received += 1
+    this.#arrived = sequence
+    if (this.#cancelledAhead.delete(sequence)) return
     const handler = this.#handlers.requestHandler(envelope.method)
     if (handler === null) {
       const message = this.#handlers.noHandler('request', envelope.method)
@@ -135,9 +141,11 @@ export class InboundRequests {
     this.#fail(sequence, overload(this.#origin))
   }
 
-  /** The caller gave up. */
+  /** The caller gave up; the request itself may still wait in its lane. */
   cancel(sequence: number): void {
     this.#admitted.get(sequence)?.context.abort()
+    const isAhead = sequence > this.#arrived && this.#cancelledAhead.size < this.#admitted.max
+    if (isAhead) this.#cancelledAhead.add(sequence)
   }
 
   /** No request runs or waits. */

@@ -100,8 +100,8 @@ export class StreamConsumer {
     }
     this.#receivedItems += 1
     this.#receivedBytes += bytes.length
-    // A copy: a view would keep all of the chunk that it came with.
-    this.#items.push({ bytes: bytes.slice(), cbor })
+    // A copy: a view, as the slice of a Buffer is, would keep all of the chunk that it came with.
+    this.#items.push({ bytes: new Uint8Array(bytes), cbor })
     this.#awake()
     return true
   }

@@ -257,7 +257,7 @@ export class StreamLane {
     )
     const producer = this.#producer(sequence, handler, context, window)
     this.#producers.set(sequence, producer)
-    void producer.run(reader.rest().slice(), (bits & envelopeBit.cbor) !== 0)
+    void producer.run(new Uint8Array(reader.rest()), (bits & envelopeBit.cbor) !== 0)
   }
 
   #producer(

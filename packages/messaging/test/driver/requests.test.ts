@@ -192,6 +192,27 @@ describe('a node with more requests than it may have', () => {
     expect(cluster.scheduler.pendingTimers).toBe(0)
   })
 
+  it('start no handler when their caller gave up before they arrived', async () => {
+    const { cluster, a, b } = twoNodes()
+    const ran: unknown[] = []
+    b.orders.onRequest((payload) => void ran.push(payload))
+    await a.orders.request('b', 'first')
+    const [lane] = cluster.end(b, a).incoming
+    lane?.pause()
+    const controller = new AbortController()
+    const { signal } = controller
+    const cancelled = failure(a.orders.request('b', 'cancelled', { signal }))
+    const last = a.orders.request('b', 'last')
+    await settle()
+    controller.abort()
+    expect(await cancelled).toMatchObject({ code: 'ERR_NODOSUM_CANCELLED' })
+    await settle()
+    lane?.resume()
+    await last
+    expect(ran).toEqual(['first', 'last'])
+    expect(b.service.busy).toBe(0)
+  })
+
   it('counts the requests of all callers together', async () => {
     const { cluster, a, b } = twoNodes({ handlerConcurrencyMax: 2, requestQueueMax: 1 })
     const c = cluster.node('c')

@@ -55,7 +55,7 @@ describe('targets with tags', () => {
     expect(sent).toMatchObject({
       code: 'ERR_NODOSUM_NO_TARGET',
       retryable: true,
-      message: 'no ready member with the tags zone=north runs orders',
+      message: expect.stringContaining('no ready member with the tags zone=north runs orders'),
     })
   })
 

@@ -41,8 +41,11 @@ export function virtualTime(): ClusterTime {
     for (;;) {
       await turn()
       if (condition()) return true
-      if (scheduler.runNext(untilMs - scheduler.nowMs())) continue
-      scheduler.runFor(untilMs - scheduler.nowMs())
+      // Who waits beside may have moved the clock beyond this limit; it never goes back.
+      const leftMs = untilMs - scheduler.nowMs()
+      if (leftMs < 0) return false
+      if (scheduler.runNext(leftMs)) continue
+      scheduler.runFor(leftMs)
       await turn()
       return condition()
     }

@@ -65,8 +65,9 @@ export class DeliveryBook {
 
   /** @returns takes what the caller is told */
   sent(send: Omit<RecordedSend, 'outcome'>): (outcome: string) => void {
+    if (!this.#hasRoom()) return () => undefined
     const entry = { ...send, outcome: 'pending', key: keyOf(send.payload) }
-    this.#add(this.#sends, entry)
+    this.#sends.push(entry)
     return (outcome) => {
       entry.outcome = outcome
     }
@@ -74,20 +75,21 @@ export class DeliveryBook {
 
   /** @returns takes how the handler ended */
   started(delivery: Omit<RecordedDelivery, 'handler'>): (handler: 'done' | 'threw') => void {
+    if (!this.#hasRoom()) return () => undefined
     const running: RecordedDelivery['handler'] = 'running'
     const entry: Told<RecordedDelivery> = {
       ...delivery,
       handler: running,
       key: keyOf(delivery.payload),
     }
-    this.#add(this.#deliveries, entry)
+    this.#deliveries.push(entry)
     return (handler) => {
       entry.handler = handler
     }
   }
 
   undelivered(event: { application: string; from: string; to: string; messageId: string }): void {
-    this.#add(this.#undelivered, event)
+    if (this.#hasRoom()) this.#undelivered.push(event)
   }
 
   /** Whether nobody waits to be told how a send of his went. */
@@ -126,9 +128,11 @@ export class DeliveryBook {
     }
   }
 
-  #add<Entry>(list: Entry[], entry: Entry): void {
-    if (this.#sends.length + this.#deliveries.length < this.#entriesMax) list.push(entry)
-    else this.#omitted += 1
+  /** What finds none is counted, and costs nothing more. */
+  #hasRoom(): boolean {
+    if (this.#sends.length + this.#deliveries.length < this.#entriesMax) return true
+    this.#omitted += 1
+    return false
   }
 
   /** A book with pages missing proves nothing. */

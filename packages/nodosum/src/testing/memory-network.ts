@@ -21,6 +21,10 @@ export interface NetworkQuality {
   readonly jitterMs?: number | undefined
   /** Share of packets that vanish, 0 to 1; connections send theirs again. */
   readonly loss?: number | undefined
+  /** Share of packets that arrive twice, 0 to 1; connections are spared. */
+  readonly duplication?: number | undefined
+  /** Share of packets that are held back for 50 ms, 0 to 1; connections keep their order. */
+  readonly reordering?: number | undefined
 }
 
 /** Packets and connections in memory, under one set of faults. */
@@ -35,14 +39,23 @@ export class MemoryNetwork {
     this.setQuality(parts.quality)
   }
 
-  setQuality({ delayMs, jitterMs, loss }: NetworkQuality): void {
+  setQuality({ delayMs, jitterMs, loss, duplication, reordering }: NetworkQuality): void {
     const quality: Partial<LinkQuality> = {
       ...(delayMs !== undefined && { delayMs }),
       ...(jitterMs !== undefined && { jitterMs }),
       ...(loss !== undefined && { loss }),
     }
-    this.packets.setQuality(quality)
+    this.packets.setQuality({
+      ...quality,
+      ...(duplication !== undefined && { duplication }),
+      ...(reordering !== undefined && { reordering }),
+    })
     this.#mesh.setQuality(quality)
+  }
+
+  /** Breaks every connection that there is; both ends hear of it. */
+  breakConnections(): void {
+    this.#mesh.breakConnections()
   }
 
   /** Hosts of different groups do not reach each other; a host in no group reaches all. */

@@ -91,7 +91,13 @@ export const testClusterOptions: OptionTable<TestClusterConfig> = defineOptions(
     time: z.enum(['real', 'virtual']).default('real'),
     seed: z.union([z.number(), z.string()]).default(1),
     network: z
-      .strictObject({ delayMs: milliseconds, jitterMs: milliseconds, loss: share })
+      .strictObject({
+        delayMs: milliseconds,
+        jitterMs: milliseconds,
+        loss: share,
+        duplication: share,
+        reordering: share,
+      })
       .default({}),
     options: z
       .union([z.custom<(nodeId: string) => TestNodeOptions>(isFunction), z.looseObject({})])

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import { NodosumError, parseNodeId, seededRandom } from '@nodosum/kernel'
+import { NodosumError, parseNodeId, type Scheduler, seededRandom } from '@nodosum/kernel'
 import { TraceHash } from '@nodosum/testkit'
 import type { Node } from '../api.ts'
 import type { NodeOptions } from '../node-options.ts'
@@ -160,9 +160,22 @@ export class TestCluster implements AsyncDisposable {
     this.#groups = []
   }
 
+  /** Breaks every connection, and both ends hear of it: sessions go on over the next ones. */
+  breakConnections(): void {
+    this.#network.breakConnections()
+  }
+
   /** Changes the network, for what is sent from now on. */
   setNetwork(quality: NetworkQuality): void {
     this.#network.setQuality(quality)
+  }
+
+  /**
+   * The cluster's own clock and timers, for modules that wait or look at the time: what they wait for
+   * must not be real time when that of the cluster is virtual.
+   */
+  get scheduler(): Scheduler {
+    return this.#time.scheduler
   }
 
   /** Milliseconds of the cluster's own clock. */

@@ -13,6 +13,11 @@ const shelves = {
   },
 } satisfies TestClusterOptions
 
+/** How many connections a node has dialed. */
+function dialsOf(node: Node): number {
+  return node.metrics().connections.counters.dialed
+}
+
 /** In virtual time hours cost nothing; in real time the same goes on, a little slower. */
 const times = ['virtual', 'real'] as const
 
@@ -104,6 +109,22 @@ describe.each(times)('a test cluster in %s time', (time) => {
     await cluster.expectDelivered('shelf', { where: ({ to }) => to === 'b', payload: 'all' })
   })
 
+  it('breaks connections, and loses nothing of what is on its way', async () => {
+    await using cluster = await createTestCluster({ ...shelves, time, nodes: ['a', 'b'] })
+    const shelf = cluster.node('a').application('shelf')
+    await cluster.run(shelf.send('b', 'first', { confirm: 'handled' }))
+    cluster.setNetwork({ duplication: 0.2, reordering: 0.2 })
+    const dialed = () => cluster.nodes.reduce((sum, one) => sum + dialsOf(one), 0)
+    const before = dialed()
+    for (let number = 0; number < 20; number += 1) await cluster.run(shelf.send('b', number))
+    cluster.breakConnections()
+    const reply = cluster.node('b').application('shelf').request('a', 'tea')
+    expect(await cluster.run(reply)).toBe('a has tea')
+    const account = await cluster.expectNothingLost()
+    expect(account).toMatchObject({ accepted: 21, delivered: 21, undelivered: 0 })
+    expect(dialed()).toBeGreaterThan(before)
+  })
+
   it('drains a node while the others go on', async () => {
     await using cluster = await createTestCluster({ ...shelves, time })
     const report = await cluster.run(cluster.node('node-2').drain())
@@ -152,6 +173,32 @@ describe('a test cluster in virtual time', () => {
     expect(cluster.nowMs() - before).toBe(3_600_000)
     expect(first.health().status).toBe('ok')
     await cluster.converge()
+  })
+
+  it('never goes back, whoever lets it pass beside whom', async () => {
+    await using cluster = await createTestCluster({ time: 'virtual', nodes: 1 })
+    const before = cluster.nowMs()
+    const reached: number[] = []
+    const passes = [5, 500, 50].map(async (ms) => {
+      await cluster.advance(ms)
+      reached.push(cluster.nowMs())
+    })
+    await Promise.all(passes)
+    expect(reached.toSorted((a, b) => a - b)).toEqual(reached)
+    expect(cluster.nowMs() - before).toBeGreaterThanOrEqual(500)
+  })
+
+  it('is what modules wait in that are given its timers', async () => {
+    await using cluster = await createTestCluster({ time: 'virtual', nodes: 1 })
+    const [node] = cluster.nodes as [Node]
+    const { scheduler } = cluster
+    const slow = node.application('slow').onRequest(async () => {
+      await new Promise<void>((resolve) => void scheduler.after(3_000, resolve))
+      return scheduler.nowMs()
+    })
+    const askedMs = cluster.nowMs()
+    const answeredMs = await cluster.run(slow.request(node.id, null))
+    expect(Number(answeredMs) - askedMs).toBeGreaterThanOrEqual(3_000)
   })
 
   it('has the times of production: a kill is known after seconds, not at once', async () => {

@@ -97,8 +97,9 @@ class LocalStream implements ByteStream {
   write(chunk: Uint8Array): boolean {
     const { other } = this
     if (other === null) return false
-    // Its writer uses the memory again, and a handler may keep what it gets.
-    other.#queue.push(chunk.slice())
+    // Its writer uses the memory again, and a handler may keep what it gets. The slice of a Buffer
+    // would be a view.
+    other.#queue.push(new Uint8Array(chunk))
     other.#queuedBytes += chunk.length
     other.#wake()
     if (other.#queuedBytes < localWindowBytes) return true

@@ -258,9 +258,10 @@ export class SessionTable {
   async #connect(peer: NodeId, entry: PeerEntry): Promise<Session> {
     const refusal = this.#refuses(peer, null)
     if (refusal !== null) throw refusal
-    const abort = new AbortController()
-    entry.dialAbort = abort
-    const connection = await this.#dial(peer, { signal: abort.signal })
+    entry.dialAbort = new AbortController()
+    const connection = await this.#dial(peer, entry.dialAbort).catch((error: unknown) => {
+      throw this.#closed ? shutDown() : error
+    })
     if (this.#closed) {
       void connection.close()
       throw shutDown()

@@ -326,6 +326,18 @@ describe('dialing', () => {
     expect((await a.ensure('c')).peer).toBe('c')
   })
 
+  it('is told that the node is closed when its dial is given up for that', async () => {
+    const world = new TestWorld()
+    const a = world.node('a')
+    const { promise, reject } = Promise.withResolvers<never>()
+    a.dialWaits = promise
+    const underWay = a.ensure('b').catch((error: unknown) => error)
+    const closing = a.close()
+    reject(new NodosumError('ERR_NODOSUM_CANCELLED', 'the dial was given up'))
+    await closing
+    expect(await underWay).toMatchObject({ code: 'ERR_NODOSUM_SHUT_DOWN' })
+  })
+
   it('after close is refused, and what is under way ends', async () => {
     const world = new TestWorld()
     const a = world.node('a')

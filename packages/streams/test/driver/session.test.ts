@@ -267,6 +267,32 @@ describe('the session of a node with itself', () => {
     expect(a.lanes[0]?.closed).toBe(true)
   })
 
+  it('gives payloads that stay as they are, whatever is written after them', async () => {
+    const world = new TestWorld()
+    const a = world.node('a')
+    const near = await a.ensure('a')
+    const lane = near.openLane('messages', 'x', 'y')
+    await until(() => a.lanes.length === 1)
+    const kept: Uint8Array[] = []
+    const { receiver } = a.lanes[0]?.lane ?? {}
+    if (receiver == null) throw new Error('nobody takes the lane')
+    receiver.frame = (_type, _sequence, bytes, start, end) => {
+      kept.push(bytes.subarray(start, end))
+    }
+    const texts = Array.from({ length: 40 }, (_, index) => `${index} `.repeat(3_000))
+    for (const text of texts) {
+      write(near, lane, text)
+      // Long enough for the acknowledgement: the memory that it was written into is used again.
+      world.scheduler.runFor(50)
+      await settle()
+    }
+    await until(() => kept.length === texts.length)
+    const changed = texts.filter(
+      (text, index) => Buffer.from(kept[index] ?? []).toString() !== text,
+    )
+    expect(changed.map((text) => text.slice(0, 6))).toEqual([])
+  })
+
   it('pushes back like any other', async () => {
     const world = new TestWorld()
     const a = world.node('a', { streams: { laneBufferBytesMax: 65_536 } })
