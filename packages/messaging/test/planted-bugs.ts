@@ -208,7 +208,8 @@ const ofRequests: readonly PlantedBug[] = [
             return right.call(this, to, payload, options, method)
           }
           const key = `${this.id} ${to.key}`
-          const owner = owners.get(key) ?? rendezvousOwner(to.key ?? '', this.host.candidates(this.id))
+          const owner =
+            owners.get(key) ?? rendezvousOwner(to.key ?? '', this.host.candidates(this.id))
           if (owner !== undefined) owners.set(key, owner)
           return right.call(this, owner ?? to, payload, options, method)
         }

@@ -11,7 +11,7 @@ const code = (name: string): string => `ERR_NODOSUM_${name}`
 
 /** What a patient caller is told when limits are small. */
 const full: ReadonlySet<string> = new Set(
-  ['OVERLOAD', 'LIMIT_PENDING', 'BACKPRESSURE', 'LIMIT_STREAMS'].map(code),
+  ['OVERLOAD', 'LIMIT_PENDING', 'BACKPRESSURE', 'LIMIT_STREAMS', 'CIRCUIT_OPEN'].map(code),
 )
 
 /** Whether what a caller was told is true, comes in time, and may be said at all. */
@@ -31,13 +31,16 @@ export function judgeAnswer(book: StackBook, call: Call): void {
     book.violated('nobody is told early that it is too late', words)
   }
   const isLate = tookMs >= timeoutMs - 1
-  if (answer === code('DELIVERY_UNKNOWN') && !isLate && !book.mayBeUnknown(process, call.to)) {
+  // An attempt before the last one may have got no answer in its share of the time.
+  const mayBeUnknown = call.isIdempotent || book.mayBeUnknown(process, call.to)
+  if (answer === code('DELIVERY_UNKNOWN') && !isLate && !mayBeUnknown) {
     book.violated('only what a death or a lost session touches is unknown', words)
   }
   if (answer === code('CANCELLED') && call.cancelledMs === null) {
     book.violated('nothing is invented', words)
   }
-  const isFirst = !call.isIdempotent
+  // Who may ask several nodes has asked all of them.
+  const isFirst = !call.isIdempotent && call.to?.length === 1
   if (answer === code('OVERLOAD') && book.terms.isCalm && isFirst && tookMs > overloadMs) {
     book.violated('who has too much to do says so at once', words)
   }
@@ -63,9 +66,8 @@ function judgeTruth(book: StackBook, call: Call, words: string): void {
       break
     default:
       if (answer === null || !neverRan.has(answer) || starts.length === 0) return
-      // Of several nodes only the first failure is told, and who asks again may have been heard before.
+      // Of several nodes only the first failure is told.
       if (many > 1 && way !== 'request') return
-      if (way === 'request' && call.isIdempotent) return
       book.violated('what is told as refused never ran', words)
   }
 }

@@ -10,7 +10,7 @@ import {
   checkOwners,
 } from './stack-checks.ts'
 import type { StackFault } from './stack-faults.ts'
-import type { StackLimits } from './stack-limits.ts'
+import { breakerPauseMs, type StackLimits } from './stack-limits.ts'
 import { requestApplication, StackNode } from './stack-node.ts'
 import { askAll, askOwners } from './stack-probes.ts'
 import type { StackScenario } from './stack-scenarios.ts'
@@ -304,6 +304,7 @@ export class StackCluster {
         Object.values(node.metrics().applications).every(({ inFlight }) => inFlight === 0),
       )
     await this.#waits('nothing is in flight at rest', settlesWithinMs, isIdle)
+    await cluster.advance(breakerPauseMs)
   }
 
   async #waits(what: string, withinMs: number, condition: () => boolean): Promise<void> {

@@ -2,6 +2,9 @@ import type { Random } from '@nodosum/kernel'
 import type { NetworkQuality, TestNodeOptions } from 'nodosum/testing'
 import type { StackScenario } from './stack-scenarios.ts'
 
+/** After so long every breaker lets a request try again. */
+export const breakerPauseMs = 500
+
 /** Limits of one run. */
 export interface StackLimits {
   readonly isAmple: boolean
@@ -35,7 +38,7 @@ export function drawLimits(scenario: StackScenario, random: Random): StackLimits
     ...(isAmple ? {} : { laneBufferBytesMax: 131_072, laneWindowBytes: 65_536 }),
   }
   const { handlersMax, ...rest } = isAmple ? ample : small
-  const messaging = { ...rest, handlerConcurrencyMax: handlersMax }
+  const messaging = { ...rest, breakerPauseMs, handlerConcurrencyMax: handlersMax }
   const options = { layers: { messaging, streams } }
   return { isAmple, handlersMax, waitingSendsMax: rest.waitingSendsMax, retentionMs, options }
 }

@@ -44,6 +44,13 @@ export interface RequestHost extends RuleHost {
   lane(peer: NodeId, application: ApplicationId): Promise<OutboundRequests>
 }
 
+/** Codes that do not say that no handler ran. */
+const mayHaveRun: ReadonlySet<string> = new Set([
+  'ERR_NODOSUM_REMOTE_ERROR',
+  'ERR_NODOSUM_DELIVERY_UNKNOWN',
+  'ERR_NODOSUM_CANCELLED',
+])
+
 /** An idempotent request leaves room for this many attempts within its time. */
 const idempotentAttempts = 3
 
@@ -79,8 +86,8 @@ class Request {
   readonly #failed = new Set<NodeId>()
   readonly #busy = new Set<NodeId>()
   readonly #avoided: Avoided
-  /** An attempt may have been handled. */
-  #redelivered = false
+  /** Why nobody knows whether an earlier attempt was handled; null when none was. */
+  #ambiguous: NodosumError | null = null
   /** When the last attempt was sent. */
   #sentMs: number | null = null
 
@@ -135,12 +142,23 @@ class Request {
       last = error
       reason = reasonOf(error) ?? reason
       const waitMs = this.#waitBefore(look + 1, error, this.asked.length > sent)
-      if (waitMs === null) {
-        const isLate = isNodosumError(error, 'ERR_NODOSUM_REQUEST_TIMEOUT')
-        throw isLate ? late(this.#timeoutMs, this.asked, error) : explained(error, reason)
-      }
+      if (waitMs === null) throw this.#verdict(error, reason)
       await pause(waitMs, scheduler, this.#signal)
     }
+  }
+
+  /** What the caller is told at the end. A refusal says nothing of the attempts before it. */
+  #verdict(error: unknown, reason: NodosumError | null): unknown {
+    if (isNodosumError(error, 'ERR_NODOSUM_REQUEST_TIMEOUT')) {
+      return late(this.#timeoutMs, this.asked, error)
+    }
+    const ambiguous = this.#ambiguous
+    if (ambiguous === null || !isNodosumError(error) || mayHaveRun.has(error.code)) {
+      return explained(error, reason)
+    }
+    const message = `an earlier attempt may have been handled (${ambiguous.message}); the last one was refused: ${error.message}`
+    const details = { ...ambiguous.details, attempts: this.asked.length }
+    return new NodosumError('ERR_NODOSUM_DELIVERY_UNKNOWN', message, { cause: error, details })
   }
 
   /** Sends it once. */
@@ -159,7 +177,7 @@ class Request {
       method,
       group,
       attempt: this.asked.length + 1,
-      redelivered: this.#redelivered,
+      redelivered: this.#ambiguous !== null,
       ...(options?.headers !== undefined && { headers: options.headers }),
     })
     const before = counters.accepted
@@ -189,7 +207,7 @@ class Request {
     const verdict = retryVerdict(code, declared)
     if (verdict === 'never' || (verdict === 'perhaps' && !this.#idempotent)) return null
     const node = this.asked.at(-1)
-    if (verdict === 'perhaps' && wasSent) this.#redelivered = true
+    if (verdict === 'perhaps' && wasSent) this.#ambiguous = error as NodosumError
     if (verdict === 'elsewhere') {
       if (!wasSent || node === undefined) return null
       this.#busy.add(node)

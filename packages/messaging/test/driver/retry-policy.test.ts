@@ -48,6 +48,27 @@ describe('a request that is sent again', () => {
     expect(a.counts).toMatchObject({ retries: 2, retriesRefused: 0 })
   })
 
+  it('and refused in the end is not called refused: an earlier attempt may have been handled', async () => {
+    const {
+      cluster,
+      nodes: [a, b],
+    } = nodes(['a', 'b'])
+    let handled = 0
+    b.orders.onRequest(() => {
+      handled += 1
+      // From now on it refuses what comes.
+      b.service.drain()
+      return new Promise(() => undefined)
+    })
+    const reply = failure(a.orders.request('b', 1, { idempotent: true, timeoutMs: 900 }))
+    await pass(cluster, 1_000)
+    expect(handled).toBe(1)
+    expect(await reply).toMatchObject({
+      code: 'ERR_NODOSUM_DELIVERY_UNKNOWN',
+      cause: { code: 'ERR_NODOSUM_PEER_DRAINING' },
+    })
+  })
+
   it('after a clear refusal was not handled before', async () => {
     const {
       cluster,
