@@ -15,7 +15,7 @@ const hunts: Readonly<Record<string, readonly [scenario: string, seed: number]>>
   'ignores-credit': ['sessions-slow-readers', 1],
   'keeps-without-bound': ['sessions-slow-readers', 1],
   'never-acknowledges': ['sessions-quiet', 1],
-  'acknowledges-full-buffers-only': ['sessions-replacements', 2],
+  'acknowledges-full-buffers-only': ['sessions-idle', 1],
   'keeps-the-budget-at-the-end': ['sessions-restarts', 1],
   'keeps-the-budget-on-resume': ['sessions-breaks', 1],
   'fills-every-queue': ['sessions-classes', 1],
