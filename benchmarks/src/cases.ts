@@ -34,6 +34,25 @@ function onewayCases(subject: string): Case[] {
   ]
 }
 
+/** Both ends in one process, without a network: what the bookkeeping itself costs. */
+function insideCases(subject: string, count: number, large: number): Case[] {
+  const common = { subject, isPeer: false }
+  return [
+    {
+      ...common,
+      name: `${subject}-oneway`,
+      unit: 'msg/s',
+      work: { kind: 'inside', count, bytes: 128 },
+    },
+    {
+      ...common,
+      name: `${subject}-oneway-64k`,
+      unit: 'MB/s',
+      work: { kind: 'inside', count: large, bytes: 65_536 },
+    },
+  ]
+}
+
 /** A transport alone: its messages, and what its connections and streams cost. */
 function transportCases(kind: 'h2' | 'quic'): Case[] {
   const subject = `transport-${kind}`
@@ -90,6 +109,15 @@ export const cases: readonly Case[] = [
   },
   ...onewayCases('streams-quic'),
   ...onewayCases('streams-h2'),
+  ...insideCases('streams-inside', 10_000_000, 40_000),
+  ...insideCases('frames-inside', 20_000_000, 300_000),
+  {
+    name: 'streams-inside-move',
+    subject: 'streams-inside',
+    isPeer: false,
+    unit: 'ms',
+    work: request(2_000, 1),
+  },
   ...transportCases('h2'),
   ...transportCases('quic'),
   ...onewayCases('transport-quic-1350'),
@@ -119,6 +147,8 @@ export const ratios: readonly (readonly [string, string])[] = [
   ['quic-oneway', 'limit-quic-oneway'],
   ['streams-quic-oneway', 'limit-quic-oneway'],
   ['streams-quic-oneway-64k', 'limit-quic-oneway-64k'],
+  ['streams-inside-oneway', 'frames-inside-oneway'],
+  ['streams-inside-oneway-64k', 'frames-inside-oneway-64k'],
   ['transport-quic-oneway', 'limit-quic-oneway'],
   ['transport-quic-oneway-64k', 'limit-quic-oneway-64k'],
   ['transport-quic-1350-oneway', 'limit-quic-1350-oneway'],

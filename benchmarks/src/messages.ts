@@ -15,14 +15,18 @@ const headBytes = 4
 /** Writes messages into slabs; a slab leaves when it is full, or at the end of the turn. */
 export class MessageWriter {
   readonly #lane: Lane
-  #slab = Buffer.allocUnsafeSlow(slabBytes)
+  readonly #take: (bytes: number) => Buffer
+  #slab: Buffer
   #used = 0
   #immediate: NodeJS.Immediate | null = null
   #isFull = false
   #onRoom: (() => void) | null = null
 
-  constructor(lane: Lane) {
+  /** @param take where slabs come from, unless they are used once */
+  constructor(lane: Lane, take: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.#lane = lane
+    this.#take = take
+    this.#slab = take(slabBytes)
     lane.onWritable = () => {
       this.#isFull = false
       const onRoom = this.#onRoom
@@ -58,13 +62,15 @@ export class MessageWriter {
     if (this.#used > 0 && !this.#lane.write(this.#slab.subarray(0, this.#used))) {
       this.#isFull = true
     }
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, neededBytes))
+    if (this.#used > 0 || neededBytes > this.#slab.length) {
+      this.#slab = this.#take(Math.max(slabBytes, neededBytes))
+    }
     this.#used = 0
   }
 }
 
 /** Cuts what arrives into messages and calls back for each. */
-function readMessages(lane: Lane, onMessage: (body: Uint8Array) => void): void {
+export function readMessages(lane: Lane, onMessage: (body: Uint8Array) => void): void {
   let chunks: Buffer[] = []
   let held = 0
   let needed = headBytes

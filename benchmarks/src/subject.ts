@@ -3,6 +3,8 @@
 /** One round of work. */
 export type Work =
   | { readonly kind: 'oneway'; readonly count: number; readonly bytes: number }
+  /** The same with both ends in the sending process. */
+  | { readonly kind: 'inside'; readonly count: number; readonly bytes: number }
   | {
       readonly kind: 'request'
       readonly count: number

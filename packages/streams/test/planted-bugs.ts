@@ -52,6 +52,18 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug('keeps-the-budget-on-resume', 'What RESUME acknowledges is not given back.', {
     givesBack: (bytes, why) => (why === 'resumed' ? 0 : bytes),
   }),
+  bug('keeps-the-window-of-closed-lanes', 'What a closed lane was granted is not given back.', {
+    givesBack: (bytes, why) => (why === 'closed' ? 0 : bytes),
+  }),
+  bug('gives-back-twice', 'What is acknowledged is given back twice.', {
+    givesBack: (bytes, why) => (why === 'acknowledged' ? 2 * bytes : bytes),
+  }),
+  bug('counts-twice', 'What a lane takes of a budget is counted twice.', {
+    counts: (bytes) => 2 * bytes,
+  }),
+  bug('ignores-classes', 'Every lane is served as an interactive one.', {
+    rank: () => 'interactive',
+  }),
   bug('fills-every-queue', 'Bulk lanes send as much as they may, so that everything waits.', {
     pathHasRoom: () => true,
   }),

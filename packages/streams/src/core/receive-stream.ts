@@ -175,13 +175,13 @@ export class ReceiveStream {
 
   /** The session is over. */
   end(): void {
-    this.release()
+    this.#window?.close('over')
     this.receiver?.closed()
   }
 
   /** Nobody takes its messages: what it was granted is given back. */
   release(): void {
-    this.#window?.close()
+    this.#window?.close('closed')
   }
 
   #handOn(type: number, bytes: Uint8Array, start: number, end: number): string | null {

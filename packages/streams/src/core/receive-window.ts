@@ -1,5 +1,5 @@
 import type { ByteBudget } from './byte-budget.ts'
-import type { SessionRules } from './rules.ts'
+import type { ReturnReason, SessionRules } from './rules.ts'
 
 /** A lane that uses its whole window in less time than this needs a larger one. */
 const busyMs = 100
@@ -62,11 +62,11 @@ export class ReceiveWindow {
     this.#assemblyBytes = bytes
   }
 
-  /** The lane is over. */
-  close(): void {
+  /** The lane is over, or all of its session. */
+  close(why: Extract<ReturnReason, 'closed' | 'over'>): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#budget.take(-this.#rules.givesBack(this.#bytes + this.#assemblyBytes, 'over'))
+    this.#budget.take(-this.#rules.givesBack(this.#bytes + this.#assemblyBytes, why))
   }
 
   #change(bytes: number): void {

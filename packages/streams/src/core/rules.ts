@@ -1,3 +1,4 @@
+import type { LaneClass } from '../wire/open.ts'
 import { type Attachment, chooseAttachment } from './attachment.ts'
 
 /**
@@ -22,8 +23,12 @@ export interface SessionRules {
   mayStart(offset: number, limit: number): boolean
   /** Whether a sender may keep so many bytes more. */
   fits(keptBytes: number, needBytes: number, bytesMax: number): boolean
+  /** What a budget counts for so many bytes that a lane keeps. */
+  counts(bytes: number): number
   /** What goes back to a budget when so many bytes are needed no more. */
-  givesBack(bytes: number, why: 'acknowledged' | 'resumed' | 'over'): number
+  givesBack(bytes: number, why: ReturnReason): number
+  /** As what a lane of this class is served. */
+  rank(laneClass: LaneClass): LaneClass
   /** Whether lanes that wait for others may fill the path further. */
   pathHasRoom(flightBytes: number, fillBytes: number): boolean
   /** What bulk lanes earn while interactive ones send. */
@@ -51,6 +56,9 @@ export interface SessionRules {
   /** When a session without a connection ends, null for not yet known. */
   endsAt(detachedMs: number, failedMs: number | null, times: RetentionTimes): number | null
 }
+
+/** Why bytes go back to a budget: `closed` is a lane that is over while its session goes on. */
+export type ReturnReason = 'acknowledged' | 'resumed' | 'closed' | 'over'
 
 /** What decides whether a lane is closed. */
 export interface LaneUse {
@@ -89,7 +97,11 @@ export const sessionRules: SessionRules = {
 
   fits: (keptBytes, needBytes, bytesMax) => keptBytes + needBytes <= bytesMax,
 
+  counts: (bytes) => bytes,
+
   givesBack: (bytes) => bytes,
+
+  rank: (laneClass) => laneClass,
 
   pathHasRoom: (flightBytes, fillBytes) => flightBytes < fillBytes,
 

@@ -55,7 +55,7 @@ export class SendSchedule {
   add(stream: SendStream): void {
     stream.isListed = true
     if (stream.laneClass === null) this.#control = stream
-    else this.#lanes[stream.laneClass].push(stream)
+    else this.#lanes[this.#rules.rank(stream.laneClass)].push(stream)
   }
 
   clear(): void {

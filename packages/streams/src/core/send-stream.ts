@@ -11,7 +11,7 @@ import type { LaneRefusal } from '../wire/lane-end.ts'
 import type { LaneClass } from '../wire/open.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { type Piece, RetainedPieces } from './retained-pieces.ts'
-import type { SessionRules } from './rules.ts'
+import type { ReturnReason, SessionRules } from './rules.ts'
 import { type Slab, type SlabPool, slabBytes } from './slab-pool.ts'
 
 /** A rest of a slab that is smaller than this is not used. */
@@ -272,11 +272,11 @@ export class SendStream {
   }
 
   #take(whole: number): void {
-    this.#budget.take(whole - this.#takenBytes)
+    this.#budget.take(this.#rules.counts(whole - this.#takenBytes))
     this.#takenBytes = whole
   }
 
-  #giveBack(why: 'acknowledged' | 'resumed' | 'over'): void {
+  #giveBack(why: ReturnReason): void {
     const bytes = this.#takenBytes - this.bufferedBytes
     this.#takenBytes -= bytes
     this.#budget.take(-this.#rules.givesBack(bytes, why))

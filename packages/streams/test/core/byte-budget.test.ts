@@ -92,8 +92,8 @@ describe('what peers may send', () => {
     for (let nowMs = 0; nowMs < 400; nowMs += 10) window.used(131_072, nowMs)
     expect(window.bytes).toBe(2_097_152)
     expect(node.bytes).toBe(window.bytes)
-    window.close()
-    window.close()
+    window.close('closed')
+    window.close('closed')
     expect(node.bytes).toBe(0)
   })
 
@@ -111,7 +111,7 @@ describe('what peers may send', () => {
       for (const window of windows) window.used(131_072, nowMs)
     }
     expect(windows.map(({ bytes }) => bytes)).toEqual(windows.map(() => 131_072))
-    for (const window of windows.slice(1)) window.close()
+    for (const window of windows.slice(1)) window.close('closed')
     for (let nowMs = 1_000; nowMs < 2_000; nowMs += 10) windows[0]?.used(131_072, nowMs)
     expect(windows[0]?.bytes).toBe(2_097_152)
   })
