@@ -298,6 +298,8 @@ export interface ApplicationMetrics {
   /** Asynchronous handlers of messages that run on this node. */
   readonly messagesRunning: number
   readonly requestsRunning: number
+  /** Streaming replies that this node produces. */
+  readonly streamsRunning: number
   /** Requests that wait for a handler on this node. */
   readonly requestsWaiting: number
   /** Requests of this node that were sent again, and those that were not for want of budget. */

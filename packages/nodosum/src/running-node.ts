@@ -177,7 +177,7 @@ export class RunningNode implements Node {
   }
 
   async reconfigure(changes: Partial<NodeOptions>): Promise<readonly string[]> {
-    const { membership, ports, liveMessaging, logger } = this.#layers
+    const { membership, ports, logger } = this.#layers
     if (typeof changes !== 'object' || changes === null) {
       const message = `node.reconfigure(changes) takes options as an object, not ${described(changes)}`
       throw new NodosumError('ERR_NODOSUM_CONFIG_INVALID', message)
@@ -189,10 +189,7 @@ export class RunningNode implements Node {
     this.#config = next
     if (tags !== null) membership.setTags(tags)
     if (logLevel !== null) ports.setLogLevel?.(logLevel ?? 'warn')
-    if (messaging !== null && Object.keys(messaging).length > 0) {
-      Object.assign(liveMessaging, messaging)
-      this.#layers.messaging.optionsChanged()
-    }
+    this.#layers.messaging.reconfigure(messaging)
     if (paths.length > 0) {
       logger.info({ event: 'config.changed', options: paths }, `changed: ${paths.join(', ')}`)
     }

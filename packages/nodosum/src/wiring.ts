@@ -10,7 +10,7 @@ import {
   Supervisor,
 } from '@nodosum/kernel'
 import { MembershipService, snapshotFile } from '@nodosum/membership'
-import { type MessagingOptions, MessagingService } from '@nodosum/messaging'
+import { MessagingService } from '@nodosum/messaging'
 import { createPacketSeal, type PacketSeal, sealOverheadBytes } from '@nodosum/security'
 import { type Carriage, type Session, SessionTable } from '@nodosum/streams'
 import type { ConnectionUse } from '@nodosum/transport'
@@ -45,8 +45,6 @@ export interface Layers {
   readonly seal: PacketSeal
   readonly sessions: SessionTable
   readonly messaging: MessagingService
-  /** The options of messaging as they are now. */
-  readonly liveMessaging: MessagingOptions
   readonly keys: KeyRotation
   readonly membership: MembershipService
   readonly discovery: WatchedDiscovery
@@ -172,7 +170,6 @@ async function wire(
     rttMs: (peer) => node.membership?.rttMs(peer),
   })
   // Messaging reads its times at each call, so that they can change while it runs.
-  const liveMessaging = { ...config.layers.messaging }
   const messaging = new MessagingService({
     self: { nodeId, bootId },
     sessions,
@@ -180,7 +177,7 @@ async function wire(
     scheduler,
     random,
     logger,
-    options: liveMessaging,
+    options: config.layers.messaging,
     messageBytesMax: config.layers.streams.messageBytesMax,
     isControl: isInternal,
   })
@@ -301,7 +298,6 @@ async function wire(
     seal,
     sessions,
     messaging,
-    liveMessaging,
     keys,
     membership,
     discovery,

@@ -22,6 +22,8 @@ export interface ApplicationSnapshot extends PolicySnapshot {
   readonly messagesRunning: number
   /** Handlers of requests that run on this node. */
   readonly requestsRunning: number
+  /** Streaming replies that this node produces. */
+  readonly streamsRunning: number
   /** Requests that wait for a handler on this node. */
   readonly requestsWaiting: number
 }

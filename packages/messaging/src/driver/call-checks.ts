@@ -120,7 +120,11 @@ const contractCalls: Readonly<Record<ContractCallName, ContractCall>> = {
     kind: 'message',
     known: new Map([...broadcastKnown, ['lane', callText]]),
   },
-  stream: { call: 'node.stream(method, input, options)', kind: 'streaming', known: askKnown },
+  stream: {
+    call: 'node.stream(method, input, options)',
+    kind: 'streaming',
+    known: new Map([...askKnown, ['headers', callHeaders]]),
+  },
 }
 
 /** @throws `CONFIG_INVALID` for what is no method of that kind, and an option or target that is wrong */

@@ -75,9 +75,13 @@ export class Handlers {
     return this.#messages + this.#requests + this.#streams + this.waiting
   }
 
-  /** Handlers of messages and of requests that have started and not finished. */
-  get running(): { readonly messages: number; readonly requests: number } {
-    return { messages: this.#messages, requests: this.#requests }
+  /** Handlers of messages, requests and streams that have started and not finished. */
+  get running(): {
+    readonly messages: number
+    readonly requests: number
+    readonly streams: number
+  } {
+    return { messages: this.#messages, requests: this.#requests, streams: this.#streams }
   }
 
   /** Requests that wait for a handler. */

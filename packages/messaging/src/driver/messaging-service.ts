@@ -84,7 +84,7 @@ export class MessagingService {
     this.#scheduler = options.scheduler
     this.#random = options.random
     this.#logger = options.logger
-    this.#options = options.options
+    this.#options = { ...options.options }
     const { payloadDepthMax, payloadItemsMax, memoryBytesMax, handlerTurnMs } = options.options
     this.#codec = new PayloadCodec({
       depthMax: payloadDepthMax,
@@ -97,7 +97,7 @@ export class MessagingService {
     this.#applications = new BoundedMap(options.options.applicationsMax)
     this.#applicationHost = {
       self: options.self.nodeId,
-      options: options.options,
+      options: this.#options,
       codec: this.#codec,
       laneHost: (application, lane, laneClass) => this.#laneHost(application, lane, laneClass),
       candidates: (application) => this.#directory.candidates(application),
@@ -112,7 +112,7 @@ export class MessagingService {
       bootId: options.self.bootId,
       scheduler: options.scheduler,
       codec: this.#codec,
-      options: options.options,
+      options: this.#options,
       bytesMax: options.messageBytesMax,
       owns: this.#owns,
       counters: (id) => this.#registered(id).application.counters,
@@ -144,8 +144,9 @@ export class MessagingService {
     this.#announce()
   }
 
-  /** The options that it was given have changed: what applications have not set for themselves follows. */
-  optionsChanged(): void {
+  /** Other options from now on; what an application has set for itself stays. */
+  reconfigure(changes: Partial<MessagingOptions>): void {
+    Object.assign(this.#options, changes)
     const settings = applicationDefaults(this.#options)
     for (const { handlers } of this.#applications.values()) handlers.policy.useDefaults(settings)
   }
@@ -169,6 +170,7 @@ export class MessagingService {
         inFlight: inFlight(application.counters),
         messagesRunning: running.messages,
         requestsRunning: running.requests,
+        streamsRunning: running.streams,
         requestsWaiting: handlers.waiting,
         ...handlers.policy.snapshot(),
       }

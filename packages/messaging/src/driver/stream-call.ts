@@ -13,6 +13,7 @@ import { encodeHeaders } from '../wire/envelope.ts'
 import type { ApplicationPolicy } from './application-policy.ts'
 import { keyOf, type RequestHost, targetOf } from './request-call.ts'
 import { pause, withDeadline } from './request-waits.ts'
+import type { Avoided } from './resolve-rule.ts'
 import { type StreamConsumer, streamEnd } from './stream-consumer.ts'
 import type { StreamLane } from './stream-lane.ts'
 
@@ -20,6 +21,8 @@ export interface StreamOptions {
   /** How long the stream may take from its first item asked for: 1 ms to a day. Default: any time. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Texts beside the input; see `SendOptions.headers`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** One streaming call by contract. */
@@ -156,35 +159,56 @@ export class StreamCall implements AsyncIterableIterator<unknown> {
     const startedMs = scheduler.nowMs()
     const failed = new Set<NodeId>()
     const isOpen = (node: NodeId): boolean => policy.avoids(node)
-    const avoided = { failed, busy: new Set<NodeId>(), isOpen }
+    const busy = new Set<NodeId>()
+    const avoided = { failed, busy, isOpen }
+    const { headers: given } = this.#call.options
     policy.retries.requested(startedMs)
     for (let attempt = 1; ; attempt++) {
       if (this.#isOver || this.#reason !== null) throw this.#reason ?? cancelled()
       const leftMs = startedMs + requestTimeoutMs - scheduler.nowMs()
-      let wasSent = false
+      let asked: NodeId | null = null
       try {
         const { node, group } = targetOf(this.#call, this.#host, avoided, null)
         failed.add(node)
         const opening = this.#host.streams(node, this.#call.application)
         const lane = await withDeadline(opening, leftMs, scheduler, signal)
-        const headers = encodeHeaders({ key: keyOf(to), method, group, attempt })
+        const headers = encodeHeaders({
+          key: keyOf(to),
+          method,
+          group,
+          attempt,
+          ...(given !== undefined && { headers: given }),
+        })
         const consumer = lane.open(payload, headers, this.#leftMs(startedMs))
-        wasSent = true
+        asked = node
         this.#consumer = consumer
         await consumer.answered()
-        if (consumer.refusal === null || !mayAskAgain(consumer.refusal)) return consumer
+        if (consumer.refusal === null || askAgain(consumer.refusal) === null) return consumer
         throw consumer.refusal
       } catch (error) {
         this.#consumer = null
         const backoff = { baseMs: retryBaseMs, maxMs: retryMaxMs, attempt: attempt - 1 }
         const waitMs = fullJitter(backoff, random)
-        if (!mayAskAgain(error) || waitMs + retryBaseMs > leftMs || attempt >= attemptsMax) {
-          throw error
-        }
+        const where = askAgain(error)
+        if (where === 'elsewhere' && asked !== null) busy.add(asked)
+        const isWorthIt = waitMs + retryBaseMs <= leftMs && attempt < attemptsMax
+        if (where === null || !isWorthIt || !this.#hasTarget(avoided)) throw error
         // Looking for a node or a session again is no load for anybody.
-        if (wasSent && !policy.retries.tryRetry(scheduler.nowMs(), policy.settings)) throw error
+        if (asked !== null && !policy.retries.tryRetry(scheduler.nowMs(), policy.settings))
+          throw error
         await pause(waitMs, scheduler, signal)
       }
+    }
+  }
+
+  /** Whether anybody is left to ask; who is not there now may come. */
+  #hasTarget(avoided: Avoided): boolean {
+    if (avoided.busy.size === 0) return true
+    try {
+      targetOf(this.#call, this.#host, avoided, null)
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -196,9 +220,10 @@ export class StreamCall implements AsyncIterableIterator<unknown> {
   }
 }
 
-/** Whether the handler certainly did not run, and may run elsewhere or later. */
-function mayAskAgain(error: unknown): boolean {
-  return isNodosumError(error) && retryVerdict(error.code, false) === 'again'
+/** Where to ask again after a refusal, when the handler certainly did not run; null for nowhere. */
+function askAgain(error: unknown): 'again' | 'elsewhere' | null {
+  const verdict = isNodosumError(error) ? retryVerdict(error.code, false) : 'never'
+  return verdict === 'again' || verdict === 'elsewhere' ? verdict : null
 }
 
 function cancelled(): NodosumError {

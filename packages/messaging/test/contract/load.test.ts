@@ -118,21 +118,6 @@ describe('a stream counts as one request, at its start:', () => {
     }
   })
 
-  it('in the memory of the node that produces it and of the one that asks, until it is over', async () => {
-    const handler = silent()
-    const { a, b } = nodes({ count: handler.count }, { requestTimeoutMs: 60_000 })
-    const stream = a.service.calls.stream(shop.count, some, { to: 'b' })
-    const waiting = stream.next()
-    await until(() => countsOf(b)?.streamsRunning === 1)
-    expect(a.service.memory.heldBytes).toBeGreaterThan(0)
-    expect(b.service.memory.heldBytes).toBeGreaterThan(0)
-    handler.open()
-    expect(await waiting).toMatchObject({ value: { number: 1 } })
-    expect(a.service.memory.heldBytes).toBe(0)
-    await stream.return?.()
-    await until(() => b.service.memory.heldBytes === 0)
-  })
-
   it('refused where memory is short', async () => {
     const hold = gate()
     const { a, b } = nodes({}, { memoryBytesMax: 65_536, requestTimeoutMs: 60_000 })
@@ -197,31 +182,6 @@ describe('a stream counts as one request, at its start:', () => {
 })
 
 describe('the breaker of a node that streams', () => {
-  it('opens when streams end unknown, refuses more, and closes with an item', async () => {
-    let speaks = false
-    const { cluster, a, b } = nodes({
-      async *count() {
-        if (!speaks) await new Promise(() => undefined)
-        yield 1
-      },
-    })
-    const waiting = Array.from({ length: 10 }, () => failure(first(a)))
-    await settle()
-    cluster.cut(a, b)
-    await Promise.all(waiting)
-    expect(countsOf(a)?.breakers).toMatchObject([
-      { peer: 'b', state: 'open', lastError: 'ERR_NODOSUM_DELIVERY_UNKNOWN' },
-    ])
-    const { received } = countsOf(b) ?? {}
-    expect(await failure(first(a))).toMatchObject({ code: 'ERR_NODOSUM_CIRCUIT_OPEN' })
-    expect(countsOf(b)?.received).toBe(received)
-    expect(countsOf(a)?.errorBudget).toMatchObject({ requests: 11, failures: 11 })
-    speaks = true
-    cluster.scheduler.runFor(1_000)
-    await first(a)
-    expect(countsOf(a)?.breakers).toMatchObject([{ state: 'closed', opened: 1 }])
-  })
-
   it('learns nothing from streams that have nothing to say for longer than a request', async () => {
     const handler = silent()
     const { cluster, a, b } = nodes({ count: handler.count })
