@@ -31,3 +31,23 @@ describe('three processes that send to each other', () => {
     150_000,
   )
 })
+
+describe('processes without a fault', () => {
+  it.each([5, 10])(
+    '%i of them send in every way, and every copy has its outcome',
+    async (nodes) => {
+      const { problems, counts } = await runDelivery({
+        fault: 'none',
+        nodes,
+        messages: 10_000,
+        strikes: 0,
+        secondsMax: 60,
+        keep: false,
+      })
+      expect(problems).toEqual([])
+      expect(counts.books).toBe(nodes)
+      expect(counts.started).toBeGreaterThan(10_000)
+    },
+    150_000,
+  )
+})

@@ -16,6 +16,8 @@ import { poolOptions } from '../../../packages/transport/src/options.ts'
 import { h2Options } from '../../../packages/transport-h2/src/options.ts'
 import { quicOptions } from '../../../packages/transport-quic/src/options.ts'
 
+import { limitsPage } from './limits-page.ts'
+
 const root = join(import.meta.dirname, '../../..')
 
 interface Table {
@@ -99,6 +101,7 @@ function errorsPage(): string {
 }
 
 const pages = new Map<string, string>([
+  ['docs/limits.md', limitsPage(root, tables, { cell, defaultOf })],
   ['docs/errors.md', errorsPage()],
   ['docs/options.md', optionsPage()],
   ['docs/options.schema.json', `${JSON.stringify(nodeOptions.jsonSchema(), null, 2)}\n`],

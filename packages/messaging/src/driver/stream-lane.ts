@@ -231,6 +231,8 @@ export class StreamLane {
       return refuse('ERR_NODOSUM_NO_HANDLER', handlers.noHandler('streaming', envelope.method))
     }
     const { application } = this.#parts
+    // It is asked of another node then, which a full one is not.
+    if (handlers.draining) return refuse('ERR_NODOSUM_PEER_DRAINING', 'the node is draining')
     if (this.#producers.isFull) {
       const most = `${options.streamsPerPeerMax} streams to ${session.peer}`
       return refuse('ERR_NODOSUM_LIMIT_STREAMS', `${application} has ${most} (streamsPerPeerMax)`)
