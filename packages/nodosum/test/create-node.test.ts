@@ -219,6 +219,14 @@ describe('createNode rejects', () => {
     expect(error.code).toBe('ERR_NODOSUM_NODE_ID_CONFLICT')
     expect(aliveOf(second)).toEqual(['shop-1', 'shop-2'])
   })
+
+  it('when the only node that there is uses its id', async () => {
+    const options = { profile: 'development', developmentDirectory: scratch() } as const
+    const first = await startNode({ nodeId: 'shop-1', ...options })
+    const error = await rejection({ nodeId: 'shop-1', ...options, join: { timeoutMs: 10_000 } })
+    expect(error.code).toBe('ERR_NODOSUM_NODE_ID_CONFLICT')
+    expect(aliveOf(first)).toEqual(['shop-1'])
+  })
 })
 
 describe('createNode in profile development', () => {

@@ -196,6 +196,10 @@ export class Receiver {
       this.#state.outbox.send(source.address, ack)
     }
     if (body.kind === 'ack') this.#own.rivalSpoke(source.bootTag)
+    // Only who joins: two that both belong to a cluster would answer each other without an end.
+    if (body.kind === 'join' && source.answers.length > 0) {
+      this.#state.outbox.sendAll(source.address, { kind: 'repair' }, source.answers, 1)
+    }
   }
 
   #welcome(source: Source, body: PacketBody & { kind: 'join' }): void {
