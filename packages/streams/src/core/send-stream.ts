@@ -191,10 +191,15 @@ export class SendStream {
    */
   frame(type: number, flags: number, bodyLength: number): number {
     invariant(!this.#isClosed, 'a frame was written to a stream that is closed')
-    if (this.#large !== null) this.#cutLarge()
+    const afterLarge = this.#large !== null
+    if (afterLarge) this.#cutLarge()
     this.#number += 1
     if (!this.isListed) this.#wake(this)
-    if (bodyLength > frameBodyBytesMax) return this.#startLarge(type, flags, bodyLength)
+    if (bodyLength > frameBodyBytesMax) {
+      const at = this.#startLarge(type, flags, bodyLength)
+      if (afterLarge) this.#takeKept()
+      return at
+    }
     const sequence = this.#sequence + 1
     const need = frameHeaderLength(this.stream, sequence) + bodyLength
     if (this.#at + need > this.#buffer.length) this.#roll(need)
@@ -202,6 +207,7 @@ export class SendStream {
     const offset = this.#at
     this.#at += need
     this.#lastFrameAt = offset
+    if (afterLarge) this.#takeKept()
     return writeFrameHeader(this.#buffer, offset, type, flags, this.stream, sequence, bodyLength)
   }
 
@@ -271,6 +277,11 @@ export class SendStream {
     return true
   }
 
+  /** The headers of a large message are known only when it is cut. */
+  #takeKept(): void {
+    if (this.bufferedBytes > this.#takenBytes) this.#take(this.bufferedBytes)
+  }
+
   #take(whole: number): void {
     this.#budget.take(this.#rules.counts(whole - this.#takenBytes))
     this.#takenBytes = whole
@@ -293,8 +304,7 @@ export class SendStream {
   /** What was written since the last cut becomes a piece. */
   #cut(): void {
     if (this.#large !== null) this.#cutLarge()
-    // The headers of a large message are known only now.
-    if (this.bufferedBytes > this.#takenBytes) this.#take(this.bufferedBytes)
+    this.#takeKept()
     if (this.#at === this.#start) return
     this.#pieces.add({
       bytes: this.#buffer.subarray(this.#start, this.#at),
