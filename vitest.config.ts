@@ -9,8 +9,8 @@ const folders = ['packages', 'apps', 'tools']
   .concat('benchmarks', 'chaos', 'docs')
   .filter((folder) => existsSync(`${folder}/test`))
 
-/** What these measure of a process is true only when no other test is at work. */
-const alone = ['chaos/test/flood.test.ts']
+/** What these say of times and of processes is true only when no other test is at work. */
+const alone = ['chaos/test/flood.test.ts', 'chaos/test/cluster/real-clusters.test.ts']
 
 export default defineConfig({
   ssr: { resolve: { conditions: ['nodosum-source'] } },
