@@ -73,8 +73,9 @@ export class SessionDetour implements Detour {
     const { sessions, messaging, vouch } = this.#parts
     const session = sessions.get(to)
     // A session without a connection would keep the packet until it is old, and QUIC is UDP as well.
-    if (session?.carriage === null || session?.carriage.connection.kind === 'quic') return false
-    if (session === null || session.isUnanswered(unansweredMs)) return false
+    if (session === null || session.carriage === null) return false
+    if (session.carriage.connection.kind === 'quic') return false
+    if (session.isUnanswered(unansweredMs)) return false
     const release = vouch(to)
     try {
       return messaging.application(gossipApplication).trySend(to, bytes) === 'accepted'

@@ -70,7 +70,7 @@ const fixedLimits: readonly FixedLimit[] = [
     'peers of a lane that are remembered by a sender',
     'messaging/src/driver/lane.ts',
     'peersMax',
-    'the longest unused is looked up again',
+    'one that nothing waits for makes room, else LIMIT_PENDING',
   ),
   fixed(
     'peers with a quota',
@@ -182,7 +182,7 @@ function fixed(what: string, file: string, name: string, atTheBound: string): Fi
 }
 
 /** Names of options that bound something. */
-const bounds = /(Max|PerSecond|Burst|WindowBytes|WindowItems|Min|Bytes)$/
+const bounds = /(Max|PerSecond|Burst|WindowBytes|WindowItems|Bytes)$/
 
 /**
  * @param layers options by their layer

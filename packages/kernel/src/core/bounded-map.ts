@@ -57,6 +57,12 @@ export class BoundedMap<K, V> {
     return this.#entries.keys().next().value
   }
 
+  /** The oldest key whose value can be spared, else the oldest of all. */
+  victim(canBeSpared: (value: V) => boolean): K | undefined {
+    for (const [key, value] of this.#entries) if (canBeSpared(value)) return key
+    return this.oldestKey()
+  }
+
   keys(): MapIterator<K> {
     return this.#entries.keys()
   }

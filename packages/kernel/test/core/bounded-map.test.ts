@@ -75,6 +75,8 @@ describe('BoundedMap', () => {
     map.set('b', 2)
     map.set('a', 3)
     expect(map.oldestKey()).toBe('a')
+    expect(map.victim((value) => value === 2)).toBe('b')
+    expect(map.victim(() => false)).toBe('a')
     map.delete('a')
     map.set('a', 4)
     expect([...map.keys()]).toEqual(['b', 'a'])

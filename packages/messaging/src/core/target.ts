@@ -22,6 +22,15 @@ export interface TargetRule {
 /** Whom to talk to: a node id, several, or a rule. */
 export type Target = string | readonly string[] | TargetRule
 
+export function isRule(to: Target): to is TargetRule {
+  return typeof to === 'object' && 'kind' in to
+}
+
+/** The key that the receiver has to own; null for every other target. */
+export function keyOf(to: Target): string | null {
+  return isRule(to) && to.kind === 'owner' ? to.key : null
+}
+
 /** Which of the members that run an application a call is meant for. */
 export interface Group {
   readonly match: TagFilter

@@ -17,14 +17,6 @@ export interface PolicySnapshot {
   readonly breakers: readonly RequestBreakerSnapshot[]
 }
 
-const quotaNames = [
-  'ratePerSecond',
-  'bytesPerSecond',
-  'peerRatePerSecond',
-  'peerBytesPerSecond',
-  'peerRequestsMax',
-] as const
-
 /** What is the caller's own doing is no failure of the cluster. */
 const ownDoing: ReadonlySet<string> = new Set([
   'ERR_NODOSUM_CANCELLED',
@@ -91,13 +83,9 @@ export class ApplicationPolicy {
   }
 
   #use(settings: ApplicationOptions): void {
-    const before = this.#settings
     this.#settings = settings
     this.#errors.useWindow(settings.errorBudgetWindowMs)
-    // Its buckets begin anew, so only when they have to.
-    if (quotaNames.some((name) => settings[name] !== before[name])) {
-      this.quotas.use(settings, this.#scheduler.nowMs())
-    }
+    this.quotas.use(settings, this.#scheduler.nowMs())
     this.breakers.use(settings)
   }
 

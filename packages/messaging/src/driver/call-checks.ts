@@ -11,7 +11,7 @@ import {
 } from '@nodosum/kernel/options'
 import { headerNameBytesMax, headersMax, headerValueBytesMax, utf8Bytes } from '../wire/envelope.ts'
 import type { BroadcastOptions, LaneOptions, RequestOptions, SendOptions } from './call-options.ts'
-import { checkRule, isRule } from './rule-checks.ts'
+import { checkRule, isRuleLike } from './rule-checks.ts'
 
 const calls = {
   send: 'send(to, payload, options)',
@@ -158,7 +158,7 @@ export function checkLane(options: LaneOptions | undefined): void {
 /** @throws `CONFIG_INVALID` for what is no single node id */
 export function checkNode(call: string, to: unknown): void {
   if (typeof to === 'string') parseNodeId(to, 'to')
-  else if (Array.isArray(to) || isRule(to)) {
+  else if (Array.isArray(to) || isRuleLike(to)) {
     throw invalid(`${call} takes one node id as to, not ${described(to)}: use send for others`)
   } else throw notATarget(call, 'to', to)
 }
@@ -176,7 +176,7 @@ function checkTarget(call: string, to: unknown): void {
     }
     return
   }
-  if (!isRule(to)) throw notATarget(call, 'to', to)
+  if (!isRuleLike(to)) throw notATarget(call, 'to', to)
   checkRule(call, to)
 }
 

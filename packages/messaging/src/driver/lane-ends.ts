@@ -16,7 +16,7 @@ import { InboundRequests } from './inbound-requests.ts'
 import { messageIdPrefix } from './message-id.ts'
 import { OutboundMessages } from './outbound-messages.ts'
 import { OutboundRequests } from './outbound-requests.ts'
-import type { PeerLink } from './peer-link.ts'
+import type { LinkParts, PeerLink } from './peer-link.ts'
 import { type StreamEnds, StreamLane } from './stream-lane.ts'
 
 /** More requests of one peer than an application may have running and waiting by its options. */
@@ -35,10 +35,12 @@ export interface LaneEndsHost {
   /** Null when there is no room for one more application. */
   handlers(application: ApplicationId): Handlers | null
   undelivered(message: Undelivered): void
+  /** A session has ended. */
+  closed(link: PeerLink): void
 }
 
 /** Makes the ends of lanes: what sends on one, and what takes what arrives on one. */
-export class LaneEnds {
+export class LaneEnds implements LinkParts {
   readonly #host: LaneEndsHost
 
   constructor(host: LaneEndsHost) {
@@ -79,6 +81,10 @@ export class LaneEnds {
       owns,
       idPrefix: (stream) => messageIdPrefix(session.peerBootId, bootId, session, { stream }),
     })
+  }
+
+  closed(link: PeerLink): void {
+    this.#host.closed(link)
   }
 
   /** Null when nobody takes the lane. */

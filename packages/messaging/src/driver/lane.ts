@@ -8,7 +8,7 @@ import {
   parseNodeId,
 } from '@nodosum/kernel'
 import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
-import type { Target } from '../core/target.ts'
+import { isRule, keyOf, type Target } from '../core/target.ts'
 import type { MessagingOptions } from '../options.ts'
 import type { LaneClass } from '../ports.ts'
 import { encodeHeaders } from '../wire/envelope.ts'
@@ -73,12 +73,11 @@ export class Lane {
       signal: options?.signal,
       waitsForRoom: true,
     } as const
-    const given = options?.headers
-    const extra = { method, ...(given !== undefined && { headers: given }) }
-    if (typeof to === 'object' && 'kind' in to) {
+    const extra = { method, headers: options?.headers }
+    if (isRule(to)) {
       const { node, group } = resolveRule(to, this.applicationId, this.host, this.#avoided)
-      const key = to.kind === 'owner' ? to.key : null
-      return this.#peer(node).send(encoded, encodeHeaders({ key, group, ...extra }), settings)
+      const headers = encodeHeaders({ key: keyOf(to), group, ...extra })
+      return this.#peer(node).send(encoded, headers, settings)
     }
     const headers = encodeHeaders(extra)
     if (typeof to === 'string') return this.#peer(to).send(encoded, headers, settings)
@@ -134,8 +133,7 @@ export class Lane {
       .candidates(this.applicationId)
       .filter((node) => options?.includeSelf === true || node !== this.host.self)
     this.#checkFanOut(targets.length)
-    const given = options?.headers
-    const headers = encodeHeaders({ method, ...(given !== undefined && { headers: given }) })
+    const headers = encodeHeaders({ method, headers: options?.headers })
     const confirm = options?.confirm ?? 'accepted'
     const settings = {
       confirm,

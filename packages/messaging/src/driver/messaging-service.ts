@@ -28,7 +28,7 @@ import type { Owns } from './inbound-messages.ts'
 import type { ApplicationHost } from './lane.ts'
 import { LaneEnds } from './lane-ends.ts'
 import type { PeerLaneHost } from './peer-lane.ts'
-import { type LinkParts, PeerLink } from './peer-link.ts'
+import { PeerLink } from './peer-link.ts'
 import { performRequest, type RequestCall, type RequestHost } from './request-call.ts'
 import { StreamCall, type StreamHost } from './stream-call.ts'
 
@@ -121,6 +121,7 @@ export class MessagingService {
         return isKnown || !this.#applications.isFull ? this.#registered(id).handlers : null
       },
       undelivered: (message) => this.onUndelivered?.(message),
+      closed: (link) => this.#linkClosed(link),
     })
     this.calls = typedCalls({
       scheduler: options.scheduler,
@@ -153,7 +154,7 @@ export class MessagingService {
 
   /** Takes over a new session; to be called before anything arrives on it. */
   attach(session: Session): void {
-    this.#links.set(session, new PeerLink(session, this.#scheduler, this.#parts))
+    this.#links.set(session, new PeerLink(session, this.#scheduler, this.#ends))
   }
 
   /** @throws `CONFIG_INVALID` for an id that is none, `LIMIT_PENDING` past `applicationsMax`. */
@@ -341,19 +342,14 @@ export class MessagingService {
     }
   }
 
-  readonly #parts: LinkParts = {
-    messages: (link, application, lane) => this.#ends.messages(link, application, lane),
-    requests: (link, application, lane) => this.#ends.requests(link, application, lane),
-    inbound: (link, lane) => this.#ends.inbound(link, lane),
-    streams: (ends) => this.#ends.streams(ends),
-    closed: (link) => {
-      this.#links.delete(link.session)
-      this.#scheduler.immediate(() => {
-        if (this.#closing !== null) return
-        for (const { application } of this.#applications.values()) {
-          application.sessionLost(link.session.peer)
-        }
-      })
-    },
+  /** What waited for its confirmation is settled by the link; what waits to leave looks for another. */
+  #linkClosed({ session }: PeerLink): void {
+    this.#links.delete(session)
+    this.#scheduler.immediate(() => {
+      if (this.#closing !== null) return
+      for (const { application } of this.#applications.values()) {
+        application.sessionLost(session.peer)
+      }
+    })
   }
 }

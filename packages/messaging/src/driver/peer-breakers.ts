@@ -71,12 +71,7 @@ export class PeerBreakers {
   }
 
   #evict(): void {
-    let victim = this.#breakers.oldestKey()
-    for (const [peer, breaker] of this.#breakers) {
-      if (!breaker.isPristine) continue
-      victim = peer
-      break
-    }
+    const victim = this.#breakers.victim(({ isPristine }) => isPristine)
     if (victim === undefined) return
     this.#breakers.get(victim)?.close()
     this.#breakers.delete(victim)

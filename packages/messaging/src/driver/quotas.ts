@@ -9,6 +9,15 @@ export interface QuotaSettings {
   readonly peerRequestsMax: number
 }
 
+const unlimited: QuotaSettings = {
+  ratePerSecond: 0,
+  bytesPerSecond: 0,
+  peerRatePerSecond: 0,
+  peerBytesPerSecond: 0,
+  peerRequestsMax: 0,
+}
+const quotaNames = Object.keys(unlimited) as (keyof QuotaSettings)[]
+
 /** Why a request is refused, and when it may come again. */
 export interface QuotaRefusal {
   readonly limit: string
@@ -58,21 +67,17 @@ export class Quotas {
   readonly #peers = new BoundedMap<string, PeerQuota>(peersMax)
 
   constructor(settings: QuotaSettings, nowMs: number) {
-    this.#settings = settings
+    this.#settings = unlimited
     this.#rates = new Rates(0, 0, nowMs)
     this.use(settings, nowMs)
   }
 
-  /** Other settings; the buckets begin full. */
+  /** Other settings; the buckets begin full where a quota has changed. */
   use(settings: QuotaSettings, nowMs: number): void {
+    if (quotaNames.every((name) => settings[name] === this.#settings[name])) return
     this.#settings = settings
     this.#rates = new Rates(settings.ratePerSecond, settings.bytesPerSecond, nowMs)
-    this.#isLimited =
-      settings.ratePerSecond > 0 ||
-      settings.bytesPerSecond > 0 ||
-      settings.peerRatePerSecond > 0 ||
-      settings.peerBytesPerSecond > 0 ||
-      settings.peerRequestsMax > 0
+    this.#isLimited = quotaNames.some((name) => settings[name] > 0)
     for (const [peer, { requests }] of this.#peers) {
       this.#peers.set(peer, { rates: this.#peerRates(nowMs), requests })
     }

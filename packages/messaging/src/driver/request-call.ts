@@ -12,7 +12,7 @@ import type { EncodedPayload, PayloadCodec } from '../adapters/cbor-payload.ts'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import type { MemoryBudget } from '../core/memory-budget.ts'
 import { retryVerdict } from '../core/retry-rule.ts'
-import type { Target } from '../core/target.ts'
+import { isRule, keyOf, type Target } from '../core/target.ts'
 import { encodeHeaders } from '../wire/envelope.ts'
 import type { ApplicationPolicy } from './application-policy.ts'
 import { checkRequest } from './call-checks.ts'
@@ -94,8 +94,7 @@ class Request {
   constructor(call: RequestCall, host: RequestHost) {
     const { options, policy } = call
     this.#call = call
-    // All attempts of one request go to the same part of a canary.
-    this.#host = isCanary(call.to) ? drawnOnce(host) : host
+    this.#host = drawnOnce(host, call.to)
     this.#timeoutMs = options?.timeoutMs ?? policy.settings.requestTimeoutMs
     this.#untilMs = host.scheduler.nowMs() + this.#timeoutMs
     this.#attemptsMax = options?.attemptsMax ?? policy.settings.attemptsMax
@@ -132,7 +131,7 @@ class Request {
       const sent = this.asked.length
       let error: unknown
       try {
-        const target = this.#target(last)
+        const target = targetOf(this.#call, this.#host, this.#avoided, last)
         // Unless it answers; then nobody asks again.
         this.#failed.add(target.node)
         return await this.#call.policy.attempt(target.node, () => this.#attempt(target, payload))
@@ -178,7 +177,7 @@ class Request {
       group,
       attempt: this.asked.length + 1,
       redelivered: this.#ambiguous !== null,
-      ...(options?.headers !== undefined && { headers: options.headers }),
+      headers: options?.headers,
     })
     const before = counters.accepted
     this.#sentMs = scheduler.nowMs()
@@ -211,7 +210,7 @@ class Request {
     if (verdict === 'elsewhere') {
       if (!wasSent || node === undefined) return null
       this.#busy.add(node)
-      if (!this.#hasOther()) return null
+      if (!hasTarget(this.#call, this.#host, this.#avoided)) return null
     }
     if (this.asked.length >= this.#attemptsMax) return null
     const nowMs = this.#host.scheduler.nowMs()
@@ -226,19 +225,6 @@ class Request {
       return null
     }
     return waitMs
-  }
-
-  #hasOther(): boolean {
-    try {
-      this.#target(undefined)
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  #target(last: unknown): Resolved {
-    return targetOf(this.#call, this.#host, this.#avoided, last)
   }
 }
 
@@ -266,20 +252,23 @@ export function targetOf(
   throw new NodosumError('ERR_NODOSUM_NO_TARGET', 'none of the nodes is there')
 }
 
-/** The key that the receiver has to own; null for every other target. */
-export function keyOf(to: Target): string | null {
-  return isRule(to) && to.kind === 'owner' ? to.key : null
+/** Whether anybody is left to ask. */
+export function hasTarget(
+  call: Pick<RequestCall, 'to' | 'application'>,
+  host: Pick<RequestHost, keyof RuleHost | 'problem'>,
+  avoided: Avoided,
+): boolean {
+  try {
+    targetOf(call, host, avoided, undefined)
+    return true
+  } catch {
+    return false
+  }
 }
 
-function isRule(to: Target): to is Exclude<Target, string | readonly string[]> {
-  return typeof to === 'object' && 'kind' in to
-}
-
-function isCanary(to: Target): boolean {
-  return isRule(to) && to.canary !== undefined
-}
-
-function drawnOnce(host: RequestHost): RequestHost {
+/** All attempts of one call go to the same part of a canary. */
+export function drawnOnce<Host extends RuleHost>(host: Host, to: Target): Host {
+  if (!isRule(to) || to.canary === undefined) return host
   const drawn = host.draw()
   return { ...host, draw: () => drawn }
 }

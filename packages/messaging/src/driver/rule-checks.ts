@@ -10,7 +10,7 @@ export interface RuleLike {
   readonly canary?: unknown
 }
 
-export function isRule(to: unknown): to is RuleLike {
+export function isRuleLike(to: unknown): to is RuleLike {
   return typeof to === 'object' && to !== null && 'kind' in to
 }
 

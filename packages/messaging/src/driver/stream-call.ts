@@ -8,12 +8,11 @@ import {
 } from '@nodosum/kernel'
 import type { DeliveryCounters } from '../core/delivery-ledger.ts'
 import { retryVerdict } from '../core/retry-rule.ts'
-import type { Target } from '../core/target.ts'
+import { keyOf, type Target } from '../core/target.ts'
 import { encodeHeaders } from '../wire/envelope.ts'
 import type { ApplicationPolicy } from './application-policy.ts'
-import { keyOf, type RequestHost, targetOf } from './request-call.ts'
+import { drawnOnce, hasTarget, type RequestHost, targetOf } from './request-call.ts'
 import { pause, withDeadline } from './request-waits.ts'
-import type { Avoided } from './resolve-rule.ts'
 import { type StreamConsumer, streamEnd } from './stream-consumer.ts'
 import type { StreamLane } from './stream-lane.ts'
 
@@ -140,75 +139,64 @@ export class StreamCall implements AsyncIterableIterator<unknown> {
   }
 
   async #open(): Promise<StreamConsumer> {
-    const { counters } = this.#call
-    const accepted = counters.accepted
+    const asked: NodeId[] = []
     try {
-      return await this.#tryToOpen()
+      return await this.#tryToOpen(asked)
     } catch (error) {
-      if (counters.accepted === accepted) counters.refused += 1
+      if (asked.length === 0) this.#call.counters.refused += 1
       throw error
     }
   }
 
-  async #tryToOpen(): Promise<StreamConsumer> {
-    const { scheduler, random, codec } = this.#host
+  /** @param asked nodes to which it was sent, in order, one for each attempt */
+  async #tryToOpen(asked: NodeId[]): Promise<StreamConsumer> {
     const { to, method, policy } = this.#call
+    const host = drawnOnce(this.#host, to)
+    const { scheduler, random, codec } = host
     const payload = codec.encode(await this.#call.input())
     const { signal } = this.#ending
     const { retryBaseMs, retryMaxMs, requestTimeoutMs, attemptsMax } = policy.settings
     const startedMs = scheduler.nowMs()
+    const leftMs = (): number => startedMs + requestTimeoutMs - scheduler.nowMs()
     const failed = new Set<NodeId>()
-    const isOpen = (node: NodeId): boolean => policy.avoids(node)
     const busy = new Set<NodeId>()
-    const avoided = { failed, busy, isOpen }
-    const { headers: given } = this.#call.options
+    const avoided = { failed, busy, isOpen: (node: NodeId) => policy.avoids(node) }
     policy.retries.requested(startedMs)
-    for (let attempt = 1; ; attempt++) {
+    for (let look = 0; ; look++) {
       if (this.#isOver || this.#reason !== null) throw this.#reason ?? cancelled()
-      const leftMs = startedMs + requestTimeoutMs - scheduler.nowMs()
-      let asked: NodeId | null = null
+      const sent = asked.length
       try {
-        const { node, group } = targetOf(this.#call, this.#host, avoided, null)
+        const { node, group } = targetOf(this.#call, host, avoided, null)
         failed.add(node)
-        const opening = this.#host.streams(node, this.#call.application)
-        const lane = await withDeadline(opening, leftMs, scheduler, signal)
-        const headers = encodeHeaders({
-          key: keyOf(to),
-          method,
-          group,
-          attempt,
-          ...(given !== undefined && { headers: given }),
-        })
+        const opening = host.streams(node, this.#call.application)
+        const lane = await withDeadline(opening, leftMs(), scheduler, signal)
+        const { headers: given } = this.#call.options
+        const envelope = { key: keyOf(to), method, group, attempt: sent + 1, headers: given }
+        const headers = encodeHeaders(envelope)
         const consumer = lane.open(payload, headers, this.#leftMs(startedMs))
-        asked = node
+        asked.push(node)
         this.#consumer = consumer
         await consumer.answered()
         if (consumer.refusal === null || askAgain(consumer.refusal) === null) return consumer
         throw consumer.refusal
       } catch (error) {
         this.#consumer = null
-        const backoff = { baseMs: retryBaseMs, maxMs: retryMaxMs, attempt: attempt - 1 }
+        const backoff = { baseMs: retryBaseMs, maxMs: retryMaxMs, attempt: look }
         const waitMs = fullJitter(backoff, random)
         const where = askAgain(error)
-        if (where === 'elsewhere' && asked !== null) busy.add(asked)
-        const isWorthIt = waitMs + retryBaseMs <= leftMs && attempt < attemptsMax
-        if (where === null || !isWorthIt || !this.#hasTarget(avoided)) throw error
-        // Looking for a node or a session again is no load for anybody.
-        if (asked !== null && !policy.retries.tryRetry(scheduler.nowMs(), policy.settings))
+        const wasSent = asked.length > sent
+        if (where === null || waitMs + retryBaseMs > leftMs() || asked.length >= attemptsMax) {
           throw error
+        }
+        if (where === 'elsewhere') {
+          if (wasSent) busy.add(asked.at(-1) as NodeId)
+          if (!hasTarget(this.#call, host, avoided)) throw error
+        }
+        // Looking for a node or a session again is no load for anybody.
+        const isOverBudget = wasSent && !policy.retries.tryRetry(scheduler.nowMs(), policy.settings)
+        if (isOverBudget) throw error
         await pause(waitMs, scheduler, signal)
       }
-    }
-  }
-
-  /** Whether anybody is left to ask; who is not there now may come. */
-  #hasTarget(avoided: Avoided): boolean {
-    if (avoided.busy.size === 0) return true
-    try {
-      targetOf(this.#call, this.#host, avoided, null)
-      return true
-    } catch {
-      return false
     }
   }
 

@@ -71,7 +71,11 @@ export const plainEnvelope: Envelope = Object.freeze({
 })
 
 /** The header block, or null when there is nothing to say. */
-export function encodeHeaders(envelope: Partial<Envelope>): Uint8Array | null {
+export function encodeHeaders(
+  envelope: {
+    readonly [Name in keyof Envelope]?: Envelope[Name] | undefined
+  },
+): Uint8Array | null {
   const {
     key = null,
     method = null,
@@ -79,6 +83,8 @@ export function encodeHeaders(envelope: Partial<Envelope>): Uint8Array | null {
     redelivered = false,
     headers = noHeaders,
   } = envelope
+  // So most messages are.
+  if (key === null && method === null && attempt === 1 && headers === noHeaders) return null
   const block = new ByteWriter()
   if (key !== null) {
     block.varint(headerTag.key)

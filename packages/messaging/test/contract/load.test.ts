@@ -163,6 +163,15 @@ describe('a stream counts as one request, at its start:', () => {
     expect(countsOf(a)).toMatchObject({ retries: 1 })
   })
 
+  it('refused before it was sent is counted as refused, whatever else is accepted meanwhile', async () => {
+    const { a, b } = nodes()
+    b.orders.onRequest(() => 'reply')
+    const refused = failure(a.service.calls.stream(shop.count, some, { to: 'nobody' }).next())
+    await a.orders.request('b', 1)
+    expect(await refused).toMatchObject({ code: 'ERR_NODOSUM_PEER_UNKNOWN' })
+    expect(countsOf(a)).toMatchObject({ refused: 1, accepted: 0 })
+  })
+
   it('not tried again once something has come, nor when it may have been handled', async () => {
     let runs = 0
     const { cluster, a, b } = nodes({

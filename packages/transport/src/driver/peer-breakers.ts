@@ -71,12 +71,7 @@ export class PeerBreakers {
 
   /** One that remembers nothing, else the oldest. */
   #evict(): void {
-    let victim = this.#breakers.oldestKey()
-    for (const [peer, breaker] of this.#breakers) {
-      if (!breaker.isPristine) continue
-      victim = peer
-      break
-    }
+    const victim = this.#breakers.victim(({ isPristine }) => isPristine)
     if (victim !== undefined) this.forget(victim)
   }
 }
