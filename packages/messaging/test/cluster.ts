@@ -171,3 +171,20 @@ export function gate(): { readonly opened: Promise<void>; open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
 }
+
+/** What a promise rejects with; an error that says so when it does not. */
+export function failure(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    (value) => new Error(`resolved to ${JSON.stringify(value)}`),
+    (error: unknown) => error,
+  )
+}
+
+/** Lets simulated time pass in small steps, with everything that happens meanwhile. */
+export async function pass(cluster: TestCluster, ms: number): Promise<void> {
+  for (let each = 0; each < ms; each += 10) {
+    await settle()
+    cluster.scheduler.runFor(10)
+  }
+  await settle()
+}

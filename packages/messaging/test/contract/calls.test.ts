@@ -9,7 +9,7 @@ import {
   request,
   type Schema,
 } from '../../src/index.ts'
-import { gate, settle, TestCluster, type TestNode, until } from '../cluster.ts'
+import { failure, gate, settle, TestCluster, type TestNode, until } from '../cluster.ts'
 import { type ShopHandlers, shop, shopHandlers } from './shop.ts'
 
 interface Pair {
@@ -25,13 +25,6 @@ function pair(handlers: Partial<ShopHandlers> = {}, options: Partial<MessagingOp
   const [a, b] = [cluster.node('a', options), cluster.node('b', options)]
   b.service.implement(shop.implement(shopHandlers(handlers)))
   return { cluster, a, b, calls: a.service.calls }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${JSON.stringify(value)}`),
-    (error: unknown) => error,
-  )
 }
 
 describe('a request by contract', () => {

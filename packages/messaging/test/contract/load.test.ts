@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { MessageContext, MessagingOptions } from '../../src/index.ts'
-import { gate, settle, TestCluster, type TestNode, until } from '../cluster.ts'
+import { failure, gate, pass, TestCluster, type TestNode, until } from '../cluster.ts'
 import { type ShopHandlers, shop, shopHandlers } from './shop.ts'
 
 const settings = { breakerRequestsMin: 10, breakerPauseMs: 1_000, requestTimeoutMs: 100 }
@@ -25,22 +25,6 @@ function nodes(
   ]
   b.service.implement(shop.implement(shopHandlers(handlers)))
   return { cluster, a, b, c }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${String(value)}`),
-    (error: unknown) => error,
-  )
-}
-
-/** Lets simulated time pass, with everything that happens meanwhile. */
-async function pass(cluster: TestCluster, ms: number): Promise<void> {
-  for (let each = 0; each < ms; each += 10) {
-    await settle()
-    cluster.scheduler.runFor(10)
-  }
-  await settle()
 }
 
 const first = (node: TestNode, to: string | undefined = 'b'): Promise<unknown> =>

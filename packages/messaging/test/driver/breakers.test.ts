@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { settle, TestCluster, type TestNode } from '../cluster.ts'
+import { failure, settle, TestCluster, type TestNode } from '../cluster.ts'
 
 const anyNode = { kind: 'any', key: null } as const
 const settings = { breakerRequestsMin: 10, breakerPauseMs: 1_000, requestTimeoutMs: 100 }
@@ -9,13 +9,6 @@ function nodes(options: object = {}) {
   const all = ['a', 'b', 'c'].map((id) => cluster.node(id, { ...settings, ...options }))
   const [a, b, c] = all as [TestNode, TestNode, TestNode]
   return { cluster, a, b, c }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
 }
 
 /** Requests that get no answer, until the breaker has enough of them. */

@@ -1,18 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { MessageContext } from '../../src/index.ts'
-import { settle, TestCluster, until } from '../cluster.ts'
+import { failure, settle, TestCluster, until } from '../cluster.ts'
 
 function twoNodes(options: object = {}) {
   const cluster = new TestCluster()
   const [a, b] = [cluster.node('a', options), cluster.node('b', options)]
   return { cluster, a, b }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
 }
 
 describe('the context of a handler', () => {

@@ -1,17 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { gate, settle, TestCluster, until } from '../cluster.ts'
+import { failure, gate, settle, TestCluster, until } from '../cluster.ts'
 
 function twoNodes(options: object = {}) {
   const cluster = new TestCluster()
   const [a, b] = [cluster.node('a', options), cluster.node('b', options)]
   return { cluster, a, b }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
 }
 
 describe('a handler that never returns', () => {

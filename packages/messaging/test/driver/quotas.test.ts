@@ -1,27 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { settle, TestCluster, type TestNode } from '../cluster.ts'
+import { failure, pass, settle, TestCluster, type TestNode } from '../cluster.ts'
 
 function nodes() {
   const cluster = new TestCluster()
   const all = ['a', 'b', 'c'].map((id) => cluster.node(id))
   const [a, b, c] = all as [TestNode, TestNode, TestNode]
   return { cluster, a, b, c }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
-}
-
-/** Lets simulated time pass in small steps, with everything that happens meanwhile. */
-async function pass(cluster: TestCluster, ms: number): Promise<void> {
-  for (let each = 0; each < ms; each += 10) {
-    await settle()
-    cluster.scheduler.runFor(10)
-  }
-  await settle()
 }
 
 describe('requests faster than an application takes them', () => {

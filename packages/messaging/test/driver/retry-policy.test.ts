@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { MessageContext } from '../../src/index.ts'
-import { settle, TestCluster, type TestNode } from '../cluster.ts'
+import { failure, pass, settle, TestCluster, type TestNode } from '../cluster.ts'
 
 const anyNode = { kind: 'any', key: null } as const
 
@@ -8,22 +8,6 @@ function nodes(ids: readonly string[], options: object = {}) {
   const cluster = new TestCluster()
   const all = ids.map((id) => cluster.node(id, options))
   return { cluster, nodes: all as [TestNode, TestNode, TestNode] }
-}
-
-/** Lets simulated time pass, with everything that happens meanwhile. */
-async function pass(cluster: TestCluster, ms: number): Promise<void> {
-  for (let each = 0; each < ms; each += 10) {
-    await settle()
-    cluster.scheduler.runFor(10)
-  }
-  await settle()
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
 }
 
 describe('a request that is sent again', () => {

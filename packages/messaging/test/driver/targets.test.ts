@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { TargetRule } from '../../src/index.ts'
-import { TestCluster, type TestNode } from '../cluster.ts'
+import { failure, TestCluster, type TestNode } from '../cluster.ts'
 
 const any = { kind: 'any', key: null } as const
 
@@ -19,13 +19,6 @@ function sixNodes() {
     return (await Promise.all(all)) as string[]
   }
   return { cluster, a, ask }
-}
-
-function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    (value) => new Error(`resolved to ${value}`),
-    (error: unknown) => error,
-  )
 }
 
 describe('targets with tags', () => {
