@@ -26,26 +26,31 @@ describe('a process that takes the place of a killed one', () => {
       const listen = { host: '127.0.0.1', port }
       return startMember({ nodeId: 'b', cluster, ...shared, layers, listen, handleMs: 600_000 })
     }
-    const first = start(0)
-    await ready(first)
+    let running = start(0)
+    await ready(running)
     await until(() => work.nodes().length === 1)
-    let outcome = 'none yet'
-    const request = work.request('b', 'tea', { timeoutMs: 600_000 })
-    request.catch(({ code }) => {
-      outcome = code
-    })
-    await until(() => first.facts.some((fact) => 'started' in fact))
-    const port = a.members().find(({ nodeId }) => nodeId === 'b')?.addresses[0]?.udpPort ?? 0
-    first.kill('SIGKILL')
-    await first.ended
-    expect(quicCounters(a).forgottenHeard).toBe(0)
+    const heard = (): number => quicCounters(a).forgottenHeard ?? 0
+    // A new connection may be quicker than the word, and ends the session as well.
+    for (let restarts = 0; restarts < 5 && heard() === 0; restarts += 1) {
+      const { facts } = running
+      let outcome = 'none yet'
+      const request = work.request('b', 'tea', { timeoutMs: 600_000 })
+      request.catch(({ code }) => {
+        outcome = code
+      })
+      await until(() => facts.some((fact) => 'started' in fact))
+      const port = a.members().find(({ nodeId }) => nodeId === 'b')?.addresses[0]?.udpPort ?? 0
+      running.kill('SIGKILL')
+      await running.ended
 
-    // Neither end says anything to the other but what is asked for here, and what keeps it alive.
-    const second = start(port)
-    await ready(second)
-    await until(() => outcome !== 'none yet', 30_000)
-    expect(outcome).toBe('ERR_NODOSUM_DELIVERY_UNKNOWN')
-    expect(quicCounters(a).forgottenHeard).toBe(1)
-    expect(a.members().find(({ nodeId }) => nodeId === 'b')?.state).toBe('alive')
+      // Neither end says anything to the other but what is asked for here, and what keeps it alive.
+      running = start(port)
+      await ready(running)
+      await until(() => outcome !== 'none yet', 30_000)
+      expect(outcome).toBe('ERR_NODOSUM_DELIVERY_UNKNOWN')
+      expect(a.members().find(({ nodeId }) => nodeId === 'b')?.state).toBe('alive')
+      await until(() => work.nodes().length === 1)
+    }
+    expect(heard()).toBe(1)
   }, 90_000)
 })

@@ -1,4 +1,5 @@
-import { type PlantedBug, plantedBugs } from '../../../../packages/streams/test/planted-bugs.ts'
+import { plantedBugs } from '../../../../packages/streams/test/planted-bugs.ts'
+import { type Catch, huntBug } from '../hunt.ts'
 import { runSessions, type SessionResult } from './run-sessions.ts'
 import { type SessionScenario, sessionScenarios } from './session-scenarios.ts'
 
@@ -39,48 +40,24 @@ const hunts: Readonly<Record<string, readonly [scenario: string, seed: number]>>
   'closes-for-ever': ['sessions-idle', 1],
 }
 
-/** What came of a hunt. */
-export interface SessionCatch {
-  readonly bug: string
-  readonly says: string
-  readonly scenario: string
-  /** The run that noticed it; null when none did. */
-  readonly result: SessionResult | null
-  /** What the same run comes to with the right rules. */
-  readonly without: SessionResult | null
-}
-
 /** Seeds that one bug is looked for in. */
 const seedsMax = 200
 
 /** Looks for every planted bug; `isBrief` tries the seeds that are known to find them only. */
 export async function huntSessionBugs(
   isBrief: boolean,
-  told: (one: SessionCatch) => void,
-): Promise<SessionCatch[]> {
-  const catches: SessionCatch[] = []
-  for (const bug of plantedBugs) {
-    const [scenario, seed] = hunts[bug.name] ?? ['sessions-swarm', 1]
-    const seeds = isBrief ? [seed, seed] : [1, seedsMax]
-    const caught = await look(bug, sessionScenarios.get(scenario) as SessionScenario, seeds)
+  told: (one: Catch<SessionResult>) => void,
+): Promise<Catch<SessionResult>[]> {
+  const catches: Catch<SessionResult>[] = []
+  for (const { name: bug, says, rules } of plantedBugs) {
+    const [name, known] = hunts[bug] ?? ['sessions-swarm', 1]
+    const scenario = sessionScenarios.get(name) as SessionScenario
+    const withBug = (seed: number): Promise<SessionResult> => runSessions(scenario, seed, rules)
+    const without = (seed: number): Promise<SessionResult> => runSessions(scenario, seed)
+    const hunt = { bug, says, scenario: name, seed: known, withBug, without }
+    const caught = await huntBug(hunt, { isBrief, seedsMax })
     told(caught)
     catches.push(caught)
   }
   return catches
-}
-
-async function look(
-  { name, says, rules }: PlantedBug,
-  scenario: SessionScenario,
-  [first = 1, last = 1]: readonly number[],
-): Promise<SessionCatch> {
-  const found = { bug: name, says, scenario: scenario.name }
-  for (let seed = first; seed <= last; seed++) {
-    const result = await runSessions(scenario, seed, rules)
-    if (result.outcome === 'ok') continue
-    const without = await runSessions(scenario, seed)
-    // A run that fails in any case says nothing about the bug.
-    if (without.outcome === 'ok') return { ...found, result, without }
-  }
-  return { ...found, result: null, without: null }
 }

@@ -1,8 +1,6 @@
-import {
-  plantedBugs as ofMessaging,
-  type PlantedBug,
-} from '../../../../packages/messaging/test/planted-bugs.ts'
+import { plantedBugs as ofMessaging } from '../../../../packages/messaging/test/planted-bugs.ts'
 import { plantedBugs as ofFacade } from '../../../../packages/nodosum/test/planted-bugs.ts'
+import { type Catch, huntBug } from '../hunt.ts'
 import { runStack, type StackResult } from './run-stack.ts'
 import { type StackScenario, stackScenarios } from './stack-scenarios.ts'
 
@@ -31,51 +29,29 @@ const hunts: Readonly<Record<string, readonly [scenario: string, seed: number]>>
   'keeps-an-old-view': ['stack-restarts', 7],
 }
 
-/** What came of a hunt. */
-export interface StackCatch {
-  readonly bug: string
-  readonly says: string
-  readonly scenario: string
-  /** The run that noticed it; null when none did. */
-  readonly result: StackResult | null
-  /** What the same run comes to without the bug. */
-  readonly without: StackResult | null
-}
-
 /** Seeds that one bug is looked for in. */
 const seedsMax = 50
 
 /** Looks for every planted bug; `isBrief` tries the seeds that are known to find them only. */
 export async function huntStackBugs(
   isBrief: boolean,
-  told: (one: StackCatch) => void,
-): Promise<StackCatch[]> {
-  const catches: StackCatch[] = []
-  for (const bug of [...ofMessaging, ...ofFacade]) {
-    const [scenario, seed] = hunts[bug.name] ?? ['stack-swarm', 1]
-    const seeds = isBrief ? [seed, seed] : [1, seedsMax]
-    const caught = await look(bug, stackScenarios.get(scenario) as StackScenario, seeds)
+  told: (one: Catch<StackResult>) => void,
+): Promise<Catch<StackResult>[]> {
+  const catches: Catch<StackResult>[] = []
+  for (const { name: bug, says, plant } of [...ofMessaging, ...ofFacade]) {
+    const [name, known] = hunts[bug] ?? ['stack-swarm', 1]
+    const scenario = stackScenarios.get(name) as StackScenario
+    const withBug = (seed: number): Promise<StackResult> => {
+      const repair = plant()
+      return runStack(scenario, seed).finally(repair)
+    }
+    const without = (seed: number): Promise<StackResult> => withoutBug(scenario, seed)
+    const hunt = { bug, says, scenario: name, seed: known, withBug, without }
+    const caught = await huntBug(hunt, { isBrief, seedsMax })
     told(caught)
     catches.push(caught)
   }
   return catches
-}
-
-async function look(
-  { name, says, plant }: PlantedBug,
-  scenario: StackScenario,
-  [first = 1, last = 1]: readonly number[],
-): Promise<StackCatch> {
-  const found = { bug: name, says, scenario: scenario.name }
-  for (let seed = first; seed <= last; seed += 1) {
-    const repair = plant()
-    const result = await runStack(scenario, seed).finally(repair)
-    if (result.outcome === 'ok') continue
-    const without = await withoutBug(scenario, seed)
-    // A run that fails in any case says nothing about the bug.
-    if (without.outcome === 'ok') return { ...found, result, without }
-  }
-  return { ...found, result: null, without: null }
 }
 
 /** Many bugs are looked for in the same run. */

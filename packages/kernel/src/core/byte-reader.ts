@@ -136,6 +136,11 @@ export class ByteReader {
     return at < 0 ? nothing : this.#bytes.subarray(at, at + length)
   }
 
+  /** The next `length` bytes in memory of their own. `slice` of a Buffer would be a view as well. */
+  copy(length: number): Uint8Array {
+    return new Uint8Array(this.bytes(length))
+  }
+
   /** A varint length in bytes, at most `bytesMax`, and that much valid UTF-8. */
   text(bytesMax: number): string {
     const length = this.varint()

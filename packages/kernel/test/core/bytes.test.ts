@@ -362,3 +362,17 @@ describe('UTF-8', () => {
     )
   })
 })
+
+describe('what is copied', () => {
+  it('is no part of where it came from, a Buffer least of all', () => {
+    const source = Buffer.from([1, 2, 3, 4])
+    const reader = new ByteReader(source)
+    const copied = reader.copy(2)
+    const viewed = reader.bytes(2)
+    source.fill(9)
+    expect([...copied]).toEqual([1, 2])
+    expect([...viewed]).toEqual([9, 9])
+    expect(reader.copy(1)).toHaveLength(0)
+    expect(reader.failed).toBe(true)
+  })
+})

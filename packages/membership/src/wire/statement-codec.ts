@@ -208,7 +208,7 @@ function readRecord(
   const extensionBytes = reader.varint()
   if (metadata === undefined || metadata.to > metadataVersion) return undefined
   if (extensionBytes > wireLimits.extensionBytes) return undefined
-  const extension = extensionBytes === 0 ? nothing : reader.bytes(extensionBytes).slice()
+  const extension = extensionBytes === 0 ? nothing : reader.copy(extensionBytes)
   if (reader.failed) return undefined
   return {
     kind: 'record',
@@ -285,7 +285,7 @@ function readEvent(reader: ByteReader, nodeId: NodeId): EventStatement | undefin
   const name = reader.text(wireLimits.eventNameBytes)
   const length = reader.varint()
   if (length > wireLimits.eventPayloadBytes || sequence === 0) return undefined
-  const payload = reader.bytes(length).slice()
+  const payload = reader.copy(length)
   return { kind: 'event', nodeId, bootTag, sequence, name, payload }
 }
 

@@ -259,7 +259,7 @@ export class StreamLane {
     )
     const producer = this.#producer(sequence, handler, context, window)
     this.#producers.set(sequence, producer)
-    void producer.run(new Uint8Array(reader.rest()), (bits & envelopeBit.cbor) !== 0)
+    void producer.run(reader.copy(reader.remaining), (bits & envelopeBit.cbor) !== 0)
   }
 
   #producer(

@@ -57,7 +57,7 @@ export function decodeSharedKeys(bytes: Uint8Array): SharedKeys | null {
     const id = idOf(reader.u32())
     const version = reader.varint()
     const hasKey = reader.u8()
-    const key = hasKey === 1 ? reader.bytes(keyBytes).slice() : null
+    const key = hasKey === 1 ? reader.copy(keyBytes) : null
     if (hasKey > 1 || version < 1 || version > versionMax || entries.has(id)) return null
     entries.set(id, { id, version, key })
   }

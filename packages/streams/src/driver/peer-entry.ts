@@ -71,7 +71,7 @@ export function attachedSession(entry: PeerEntry): Session | null {
  *
  * @throws `CONNECT_TIMEOUT`
  */
-export function attached(
+export function awaitSession(
   peer: NodeId,
   entry: PeerEntry,
   scheduler: Scheduler,

@@ -27,8 +27,8 @@ import { localSession } from './local-session.ts'
 import { type BudgetsSnapshot, NodeBudgets } from './node-budgets.ts'
 import { PeerEntries } from './peer-entries.ts'
 import {
-  attached,
   attachedSession,
+  awaitSession,
   currentSession,
   offerTo,
   type PeerEntry,
@@ -289,7 +289,7 @@ export class SessionTable {
   }
 
   #inbound(peer: NodeId, entry: PeerEntry): Promise<Session> {
-    return attached(peer, entry, this.#parts.scheduler, this.#parts.options.helloTimeoutMs)
+    return awaitSession(peer, entry, this.#parts.scheduler, this.#parts.options.helloTimeoutMs)
   }
 
   /** A connection came up or did not; whoever lost another one meanwhile was not served. */
